@@ -1,1 +1,3 @@
-export {}
+export * as CallError from "./CallError.ts"
+export type * as PoolEvent from "./PoolEvent.ts"
+export * as WorkerPool from "./WorkerPool.ts"

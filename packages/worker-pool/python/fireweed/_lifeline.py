@@ -1,0 +1,61 @@
+"""Who dies with whom: the worker and all it started form a process group, which ends when the parent does."""
+
+import _signal as signal
+import os
+import sys
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+PID = os.getpid()
+_getpid, _exit = os.getpid, os._exit
+_killpg = getattr(os, "killpg", None)
+_leader = False
+
+
+def lead_group():
+    """Become the leader of a process group, unless we are already."""
+    global _leader
+    if hasattr(os, "setpgid"):
+        if os.getpgid(0) != PID:
+            try:
+                os.setpgid(0, 0)
+            except OSError:  # stays in the parent's group, which must then never be killed
+                pass
+        _leader = os.getpgid(0) == PID
+
+
+def arm(fd):
+    """Linux: ask the kernel to kill the group as soon as the parent's end of `fd` closes.
+
+    This needs no running interpreter: it works with the GIL held by C code, and on a stopped process. Nobody ever
+    writes to the lifeline, so the first thing that happens on it is its end.
+    """
+    if not hasattr(fcntl, "F_SETSIG") or not sys.platform.startswith("linux"):
+        return
+    fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(fd, fcntl.F_SETOWN, -PID if _leader else PID)
+    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC | os.O_NONBLOCK)
+    try:
+        closed = os.read(fd, 1) == b""  # between our start and now
+    except OSError:
+        closed = False
+    if closed:
+        die()
+
+
+def die():
+    """The parent is gone: end the group. A forked child ends itself alone."""
+    if _leader and _getpid() == PID:
+        try:
+            _killpg(PID, signal.SIGKILL)
+        except OSError:
+            pass
+    _exit(70)
+
+
+def is_fork():
+    """Whether this process is a copy that user code made of the worker."""
+    return _getpid() != PID

@@ -1,0 +1,84 @@
+"""From a target's name to the function it names: `package.module:qualified.name` or `/absolute/file.py:name`."""
+
+import os
+import sys
+from binascii import crc32
+
+_import = __import__
+_modules = sys.modules
+_missing_name = ImportError.__dict__["name"].__get__
+_cache = {}
+
+
+class TargetError(Exception):
+    """There is nothing to call under that name."""
+
+
+def resolve(target):
+    """The callable of that name; imported once, then from a cache. What a module raises at import passes through."""
+    found = _cache.get(target)
+    if found is None:
+        found = _cache[target] = _resolve(target)
+    return found
+
+
+def method(owner, name):
+    """A method of a session's object."""
+    try:
+        found = getattr(owner, name)
+    except AttributeError:
+        raise TargetError("the session's object has no method %r" % name) from None
+    return _callable(found, name)
+
+
+def _resolve(target):
+    place, _, name = target.rpartition(":")
+    if not place or not name:
+        raise TargetError("target %r is neither 'package.module:name' nor '/absolute/file.py:name'" % target)
+    found = _load_file(place) if os.path.isabs(place) else _load_module(place)
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise TargetError("%r has no %r" % (place, name)) from None
+    return _callable(found, target)
+
+
+def _callable(found, name):
+    if not callable(found):
+        raise TargetError("%r is not callable" % name)
+    return found
+
+
+def _load_module(name):
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise TargetError("%r is not the name of a module" % name)
+    try:
+        return _import(name, None, None, ("__name__",))  # with a list, the module itself and not its top package
+    except ModuleNotFoundError as error:
+        missing = _missing_name(error)
+        # Only when it is this module that is missing; one that this module imports is that module's own fault.
+        if type(missing) is str and (name + ".").startswith(missing + "."):
+            raise TargetError("no module named %r in sys.path" % missing) from None
+        raise
+
+
+def _load_file(path):
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    path = os.path.realpath(path)
+    # A name of its own: a file called `json.py` must not become everybody's `json`.
+    stem = os.path.splitext(os.path.basename(path))[0].replace(".", "_")
+    name = "%s_%08x" % (stem, crc32(os.fsencode(path)))
+    if name in _modules:
+        return _modules[name]
+    spec = spec_from_file_location(name, path)
+    if spec is None or not os.path.isfile(path):
+        raise TargetError("no Python file %r" % path)
+    module = _modules[name] = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        _modules.pop(name, None)
+        raise
+    return module

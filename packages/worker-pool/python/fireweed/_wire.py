@@ -1,0 +1,106 @@
+"""The two byte streams: descriptors out of harm's way, one reader, and one writer that any thread may use."""
+
+import os
+from _thread import allocate_lock
+from collections import deque
+
+from . import _frame
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+_read, _write, _close = os.read, os.write, os.close
+_CHUNK = 64 * 1024
+
+
+def claim(fd):
+    """Move a descriptor to 200 or above, where no user code closes it by counting, and keep it from sub-processes."""
+    for floor in (200, 60, 30, 12) if fcntl else ():
+        try:
+            moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, floor)
+        except OSError as error:
+            if error.errno == 9:  # EBADF
+                raise
+            continue  # above `ulimit -n`
+        _close(fd)
+        return moved
+    os.set_inheritable(fd, False)
+    return fd
+
+
+class Closed(Exception):
+    """The parent's end is closed."""
+
+
+class Wire:
+    def __init__(self, read_fd, write_fd):
+        self.limit = _frame.LIMIT
+        self._read_fd, self._write_fd = read_fd, write_fd
+        self._data, self._at = b"", 0  # received, and how much of it is parsed
+        self._outbox, self._lock = deque(), allocate_lock()
+
+    def receive(self):
+        """The next frame as `(kind, flags, id, body)`. One thread only. Raises `Closed` or `Violation`."""
+        while len(self._data) - self._at < _frame.SIZE:
+            self._data = self._data[self._at :] + self._more(_CHUNK)
+            self._at = 0
+        kind, flags, call_id, length = _frame.parse(self._data, self._at, self.limit)
+        start = self._at + _frame.SIZE
+        body = self._data[start : start + length]
+        self._at = start + len(body)
+        if len(body) < length:
+            body = bytearray(body)  # grows as bytes come, so that a header alone costs nothing
+            while len(body) < length:
+                body += self._more(min(length - len(body), 1 << 20))
+        return kind, flags, call_id, body
+
+    def send(self, kind, call_id, flags, meta=b""):
+        """Queue a frame and write what is queued, unless another thread is writing already: then that one does it too.
+
+        So the reader never waits behind a large result, and frames never mix. Raises `Closed`.
+        """
+        header = _frame.encode(kind, call_id, flags, meta)
+        self._outbox.append((header, meta) if len(meta) > _CHUNK else (header + meta,))
+        # A thread that finds the lock taken may leave: its owner looks at the outbox again after the release.
+        while self._outbox and self._lock.acquire(False):
+            self._drain()
+
+    def finish(self, timeout):
+        """Wait until all that was sent is written (seconds), then keep the lock: nothing follows."""
+        if self._lock.acquire(True, timeout):
+            while self._outbox:
+                self._put(self._outbox.popleft())
+
+    def abandon(self):
+        """Close the descriptors in a forked child, which has no business here."""
+        _close(self._read_fd)
+        _close(self._write_fd)
+
+    def _drain(self):
+        try:
+            while self._outbox:
+                self._put(self._outbox.popleft())
+        finally:
+            self._lock.release()
+
+    def _put(self, parts):
+        try:
+            for part in parts:
+                done = _write(self._write_fd, part)
+                if done < len(part):
+                    view = memoryview(part)
+                    while done < len(part):
+                        done += _write(self._write_fd, view[done:])
+        except OSError as error:
+            raise Closed("cannot write: %s" % error) from None
+
+    def _more(self, size):
+        try:
+            data = _read(self._read_fd, size)
+        except OSError as error:
+            raise Closed("cannot read: %s" % error) from None
+        if not data:
+            raise Closed("end of stream")
+        return data

@@ -1,0 +1,57 @@
+/**
+ * The options of a pool.
+ */
+import type * as Duration from "effect/Duration"
+import type { Connect } from "./transport/Transport.ts"
+
+/** The options of a pool. All have defaults. */
+export interface Options {
+  /** Number of workers. Default: 2. */
+  readonly size?: number | undefined
+  /**
+   * The interpreter: a path, or a name on the `PATH`. Default: `FIREWEED_PYTHON`, then the one of `VIRTUAL_ENV`, then `.venv` in `cwd`,
+   * then `python3`, then `python`.
+   */
+  readonly python?: string | undefined
+  /** Working folder of the workers. Default: that of this process. */
+  readonly cwd?: string | undefined
+  /** Environment variables, added to those of this process. */
+  readonly env?: { readonly [name: string]: string } | undefined
+  /** Folders that Python modules are imported from, before Python's own; relative ones start from `cwd`. Default: `cwd`. */
+  readonly pythonPath?: ReadonlyArray<string> | undefined
+  /** The queue of calls that find all workers busy. */
+  readonly queue?:
+    | {
+        /** Most calls that wait; one more fails with `QueueFull`. Default: 1,000. */
+        readonly limit?: number | undefined
+        /** Longest wait. Default: 10 seconds. */
+        readonly timeout?: Duration.Input | undefined
+      }
+    | undefined
+  /** Most sessions open at once. Default: 10,000. */
+  readonly maxSessions?: number | undefined
+  /** Limit of a worker's start, handshake included. Default: 30 seconds. */
+  readonly startTimeout?: Duration.Input | undefined
+  /** Time between the cancellation of a call and the end of a worker that goes on with it. Default: 1 second. */
+  readonly cancelGrace?: Duration.Input | undefined
+  /** Time an idle worker has to leave when the pool closes. Default: 5 seconds. */
+  readonly shutdownTimeout?: Duration.Input | undefined
+  /** When starting workers stops for a while, since they die one after the other. */
+  readonly crashLoop?:
+    | {
+        /** Deaths in a row, with no call answered between them. Default: 5. */
+        readonly deaths?: number | undefined
+        /** Time before the next try. Default: 10 seconds. */
+        readonly pause?: Duration.Input | undefined
+      }
+    | undefined
+  /** Largest frame either way, in bytes. Default: 1 GiB. */
+  readonly maxFrame?: number | undefined
+  /**
+   * What is done with the lines that user code prints: `log` gives them to Effect's logger (standard output at level Info, standard
+   * error at Warn), `ignore` only to those who watch the pool's events. Default: `log`.
+   */
+  readonly output?: "log" | "ignore" | undefined
+  /** How a worker is started and reached. Default: a spawned Python process; `@fireweed/test-kit` has one in memory. */
+  readonly connect?: Connect | undefined
+}

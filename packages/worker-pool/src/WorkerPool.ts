@@ -1,0 +1,307 @@
+/**
+ * Pools of Python workers.
+ *
+ * A pool starts Python processes, gives them calls, and keeps them alive: one that dies is replaced, what it had not begun is given to
+ * another, and what cannot be saved ends in one typed error. Nothing it started outlives its scope, nor this process.
+ *
+ * ```ts
+ * import { WorkerPool } from "@fireweed/worker-pool"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const pool = yield* WorkerPool.make({ size: 2 })
+ *   return yield* pool.call("statistics:mean", [[1, 2, 3, 4]])
+ * })
+ *
+ * const mean = await Effect.runPromise(Effect.scoped(program))
+ * if (mean !== 2.5) throw new Error("expected 2.5")
+ * ```
+ */
+import { CircuitBreaker } from "@fireweed/circuit-breaker"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import { resolve } from "node:path"
+import process from "node:process"
+import { PoolUnavailable } from "./CallError.ts"
+import type { CallError, StartError } from "./CallError.ts"
+import * as Listeners from "./internal/Listeners.ts"
+import * as OutputLog from "./internal/OutputLog.ts"
+import { decode } from "./internal/settings.ts"
+import * as Timers from "./internal/Timers.ts"
+import type { Options } from "./Options.ts"
+import * as Calls from "./pool/Calls.ts"
+import type { CallOptions, CheckedCallOptions } from "./pool/Calls.ts"
+import * as Dispatcher from "./pool/Dispatcher.ts"
+import * as SessionHandle from "./pool/SessionHandle.ts"
+import type { Session } from "./pool/SessionHandle.ts"
+import * as Sessions from "./pool/Sessions.ts"
+import type { PoolEvent } from "./PoolEvent.ts"
+import * as Kind from "./protocol/Kind.ts"
+import * as Supervisor from "./recovery/Supervisor.ts"
+import * as Interpreter from "./transport/Interpreter.ts"
+import * as Process from "./transport/Process.ts"
+import type { WorkerState } from "./worker/WorkerState.ts"
+import * as Worker from "./worker/Worker.ts"
+
+export type { Options } from "./Options.ts"
+export type { CallOptions, CheckedCallOptions } from "./pool/Calls.ts"
+export type { Session } from "./pool/SessionHandle.ts"
+
+/** A function to call: `package.module:function`, with a dotted name for what is inside a class, or `/absolute/file.py:function`. */
+export type Target = string
+
+/** A pool of Python workers. */
+export interface WorkerPool {
+  readonly [TypeId]: typeof TypeId
+  /** Calls a Python function. With a `result` schema the value is checked and typed; without one it is `unknown`. */
+  readonly call: {
+    <A>(target: Target, args: ReadonlyArray<unknown>, options: CheckedCallOptions<A>): Effect.Effect<A, CallError>
+    (target: Target, args?: ReadonlyArray<unknown>, options?: CallOptions): Effect.Effect<unknown, CallError>
+  }
+  /**
+   * Opens a session: makes an object of a Python class on one worker, where it stays. Its calls run there, in order. The scope's end
+   * closes it (`close()` is called if the object has it). When its worker dies the session is lost: calls fail with `SessionError`.
+   */
+  readonly session: (
+    key: string,
+    target: Target,
+    args?: ReadonlyArray<unknown>,
+    options?: Pick<CallOptions, "kwargs" | "deadline">
+  ) => Effect.Effect<Session, CallError, Scope.Scope>
+  /** What happens from now on. Events are built only while somebody listens. */
+  readonly events: Stream.Stream<PoolEvent>
+  /** The pool as it is now. */
+  readonly snapshot: Effect.Effect<Snapshot>
+}
+
+/** A pool at one moment. */
+export interface Snapshot {
+  readonly workers: ReadonlyArray<WorkerSnapshot>
+  /** Calls that wait for a worker. */
+  readonly queued: number
+  /** Calls that run, those whose caller has left included. */
+  readonly running: number
+  readonly sessions: number
+  /** The circuit breaker of the starts: `Closed`, `Open` or `HalfOpen`. */
+  readonly circuit: string
+}
+
+/** A worker at one moment. */
+export interface WorkerSnapshot {
+  /** Its place in the pool and which worker it is there: `2.1` is the first one in the second place. */
+  readonly id: string
+  readonly state: WorkerState
+  readonly pid: number | undefined
+  /** Version of its Python. */
+  readonly python: string
+  /** Calls it has answered. */
+  readonly served: number
+  readonly sessions: number
+}
+
+/** Marks values made by {@link make}. */
+export type TypeId = "~@fireweed/worker-pool/WorkerPool"
+export const TypeId: TypeId = "~@fireweed/worker-pool/WorkerPool"
+
+/** The pool of a context, for a program with one pool. */
+export const WorkerPool: Context.Service<WorkerPool, WorkerPool> = Context.Service<WorkerPool>(
+  "@fireweed/worker-pool/WorkerPool"
+)
+
+/**
+ * Provides the service {@link WorkerPool} by {@link make}.
+ *
+ * ```ts
+ * import { WorkerPool } from "@fireweed/worker-pool"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = WorkerPool.WorkerPool.use((pool) => pool.call("math:sqrt", [16]))
+ *
+ * const root = await Effect.runPromise(Effect.provide(program, WorkerPool.layer({ size: 1 })))
+ * if (root !== 4) throw new Error("expected 4")
+ * ```
+ */
+export const layer = (options: Options = {}): Layer.Layer<WorkerPool, StartError> =>
+  Layer.effect(WorkerPool, make(options))
+
+/**
+ * Starts a pool, and returns when its first worker can serve; the others follow. Fails when none can be started, with an error that
+ * names the fix. Options that make no sense are a defect, a `TypeError` that names the option.
+ *
+ * The scope's end refuses new calls, lets idle workers leave, and kills those that run something.
+ */
+export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const settings = decode(options)
+    const cwd = resolve(settings.cwd ?? process.cwd())
+    const interpreter =
+      settings.connect === undefined
+        ? yield* Interpreter.find({ python: settings.python, cwd, env: { ...process.env, ...settings.env } })
+        : "custom transport"
+    const connect =
+      settings.connect ?? Process.connect({ interpreter, cwd, env: settings.env, maxFrame: settings.maxFrame })
+
+    const listeners = Listeners.make<PoolEvent>()
+    yield* Effect.addFinalizer(() => listeners.end)
+    const timers = yield* Timers.make
+    const output = yield* OutputLog.make(settings.output === "log")
+    const sessions = yield* Sessions.make(settings.maxSessions)
+    const breaker = yield* CircuitBreaker.make({
+      name: "worker starts",
+      tripPolicy: CircuitBreaker.consecutive(settings.crashLoop.deaths),
+      openDuration: settings.crashLoop.pause,
+      // After the pause one worker is tried, not all: what kills them is likely still there.
+      halfOpen: { trials: 1 }
+    })
+    const workers = new Map<string, Worker.Worker>()
+    const dispatcher = Dispatcher.make({
+      timers,
+      limit: settings.queue.limit,
+      timeout: settings.queue.timeout,
+      workers: () => workers.values()
+    })
+
+    // The breaker moves only when it is asked, so asking after each event that can move it sees every transition.
+    let circuit = breaker.stateUnsafe()._tag
+    const watchCircuit = (): void => {
+      const from = circuit
+      circuit = breaker.stateUnsafe()._tag
+      if (circuit !== from) listeners.publish(() => ({ _tag: "Circuit", from, to: circuit }))
+    }
+
+    const onTerminated = (worker: Worker.Worker): void => {
+      workers.delete(worker.id)
+      const lost = sessions.remove(worker)
+      dispatcher.retire(worker)
+      for (const key of lost) listeners.publish(() => ({ _tag: "SessionLost", key, worker: worker.id }))
+    }
+
+    const start = (slot: number, life: number): Effect.Effect<Worker.Worker, StartError, Scope.Scope> =>
+      Worker.make({
+        id: `${slot}.${life}`,
+        connect,
+        interpreter,
+        timers,
+        path: settings.pythonPath.map((folder) => resolve(cwd, folder)),
+        maxFrame: settings.maxFrame,
+        startTimeout: settings.startTimeout,
+        cancelGrace: settings.cancelGrace,
+        shutdownGrace: settings.shutdownTimeout,
+        onState: (id, from, to) => {
+          listeners.publish(() => ({ _tag: "WorkerState", worker: id, from, to }))
+          const worker = workers.get(id)
+          if (to === "terminated" && worker !== undefined) onTerminated(worker)
+        },
+        onIdle: dispatcher.offer,
+        onOutput: (worker, stream, line) => {
+          listeners.publish(() => ({ _tag: "Output", worker, output: stream, line }))
+          output.write(worker, stream, line)
+        }
+      })
+
+    yield* Supervisor.make({
+      size: settings.size,
+      breaker,
+      timers,
+      start,
+      onReady: (worker) => {
+        workers.set(worker.id, worker)
+        listeners.publish(() => ready(worker))
+        watchCircuit()
+        sessions.add(worker)
+        dispatcher.setUnavailable(undefined)
+        dispatcher.offer(worker)
+      },
+      onEnd: (worker, end) => {
+        listeners.publish(() => ({ _tag: "WorkerGone", worker: worker.id, detail: end.detail }))
+        watchCircuit()
+      },
+      onStartFailed: (slot, life, error) => {
+        listeners.publish(() => ({ _tag: "StartFailed", worker: `${slot}.${life}`, error }))
+        watchCircuit()
+      },
+      onHeldBack: (rejection) => {
+        watchCircuit()
+        const until = timers.now() + Duration.toMillis(rejection.retryAfter)
+        dispatcher.setUnavailable((target) => crashLoop(target, until - timers.now(), rejection))
+      }
+    })
+    // Finalizers run last to first: calls are refused before the workers stop.
+    yield* Effect.addFinalizer(() => Effect.sync(dispatcher.close))
+
+    const invoke = Calls.make({
+      timers,
+      dispatcher,
+      onRetry: (attempt, error) =>
+        listeners.publish(() => ({ _tag: "CallRetried", target: error.target, attempt, error }))
+    })
+
+    function call<A>(
+      target: Target,
+      args: ReadonlyArray<unknown>,
+      options: CheckedCallOptions<A>
+    ): Effect.Effect<A, CallError>
+    function call(
+      target: Target,
+      args?: ReadonlyArray<unknown>,
+      options?: CallOptions
+    ): Effect.Effect<unknown, CallError>
+    function call(
+      target: Target,
+      args: ReadonlyArray<unknown> = [],
+      options: Partial<CheckedCallOptions<unknown>> = {}
+    ): Effect.Effect<unknown, CallError> {
+      return invoke({ kind: Kind.Request.call, target, label: target }, args, options)
+    }
+
+    return {
+      [TypeId]: TypeId,
+      call,
+      session: SessionHandle.opener({
+        invoke,
+        sessions,
+        dispatcher,
+        patience: settings.queue.timeout,
+        publish: listeners.publish
+      }),
+      events: listeners.stream,
+      snapshot: Effect.sync(() => ({
+        workers: [...workers.values()].map((worker) => ({
+          id: worker.id,
+          state: worker.state(),
+          pid: worker.pid(),
+          python: worker.hello.python.join("."),
+          served: worker.served(),
+          sessions: sessions.countOn(worker)
+        })),
+        queued: dispatcher.queued(),
+        running: dispatcher.running(),
+        sessions: sessions.size(),
+        circuit: breaker.stateUnsafe()._tag
+      }))
+    }
+  })
+
+const ready = (worker: Worker.Worker): PoolEvent => ({
+  _tag: "WorkerReady",
+  worker: worker.id,
+  pid: worker.pid(),
+  python: worker.hello.python.join(".")
+})
+
+const crashLoop = (target: string, left: number, rejection: CircuitBreaker.Rejection): PoolUnavailable =>
+  new PoolUnavailable({
+    reason: "crash-loop",
+    target,
+    retryAfter: Duration.millis(Math.max(0, left)),
+    detail: `no worker lives, and the last ones died before they answered a call (${lastWords(rejection.lastFailure)})`
+  })
+
+const lastWords = (failure: unknown): string => {
+  if (typeof failure === "object" && failure !== null && "detail" in failure) return String(failure.detail)
+  return "for reasons unknown"
+}

@@ -1,0 +1,54 @@
+/**
+ * A first-in-first-out queue from which any member can be taken in constant time: a caller that gives up must not be searched for, nor
+ * leave a hole behind.
+ */
+
+/** A member; it knows its neighbours, and so can be in one queue at a time. */
+export interface Node<A> {
+  readonly value: A
+  previous: Node<A> | undefined
+  next: Node<A> | undefined
+  queue: LinkedQueue<A> | undefined
+}
+
+/** A queue of values. */
+export interface LinkedQueue<A> {
+  head: Node<A> | undefined
+  tail: Node<A> | undefined
+  size: number
+}
+
+/** An empty queue. */
+export const make = <A>(): LinkedQueue<A> => ({ head: undefined, tail: undefined, size: 0 })
+
+/** Puts a value at the end. */
+export const push = <A>(queue: LinkedQueue<A>, value: A): Node<A> => {
+  const node: Node<A> = { value, previous: queue.tail, next: undefined, queue }
+  if (queue.tail === undefined) queue.head = node
+  else queue.tail.next = node
+  queue.tail = node
+  queue.size++
+  return node
+}
+
+/** Takes a member out, wherever it stands; one that is out already stays out. */
+export const remove = <A>(node: Node<A>): void => {
+  const { next, previous, queue } = node
+  if (queue === undefined) return
+  if (previous === undefined) queue.head = next
+  else previous.next = next
+  if (next === undefined) queue.tail = previous
+  else next.previous = previous
+  node.queue = undefined
+  node.previous = undefined
+  node.next = undefined
+  queue.size--
+}
+
+/** Takes the first value. */
+export const shift = <A>(queue: LinkedQueue<A>): A | undefined => {
+  const { head } = queue
+  if (head === undefined) return undefined
+  remove(head)
+  return head.value
+}

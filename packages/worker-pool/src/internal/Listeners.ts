@@ -1,0 +1,40 @@
+/**
+ * An event stream that costs nothing while nobody listens: events are built only for somebody.
+ */
+import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
+
+/** Those who listen. */
+export interface Listeners<A> {
+  /** Builds the event if somebody listens, and hands it over. */
+  readonly publish: (build: () => A) => void
+  /** Every event from now on. A listener that is more than 4,096 events behind loses the oldest. */
+  readonly stream: Stream.Stream<A>
+  /** Ends all streams. */
+  readonly end: Effect.Effect<void>
+}
+
+const BACKLOG = 4_096
+
+/** Makes an event stream. */
+export const make = <A>(): Listeners<A> => {
+  const queues = new Set<Queue.Queue<A, Cause.Done>>()
+  return {
+    publish: (build) => {
+      if (queues.size === 0) return
+      const event = build()
+      for (const queue of queues) Queue.offerUnsafe(queue, event)
+    },
+    stream: Stream.callback<A>(
+      (queue) =>
+        Effect.acquireRelease(
+          Effect.sync(() => void queues.add(queue)),
+          () => Effect.sync(() => void queues.delete(queue))
+        ),
+      { bufferSize: BACKLOG, strategy: "sliding" }
+    ),
+    end: Effect.suspend(() => Effect.forEach([...queues], (queue) => Queue.end(queue), { discard: true }))
+  }
+}

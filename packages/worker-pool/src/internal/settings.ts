@@ -1,0 +1,76 @@
+/** The options of a pool: decoded once, when it is made, loudly. The defaults stand here and nowhere else. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import { DEFAULT_MAX_FRAME } from "../protocol/Frame.ts"
+import type { Connect } from "../transport/Transport.ts"
+
+/** The options as the pool uses them: complete, durations in milliseconds. */
+export type Settings = typeof Options.Type
+
+/** Throws a `TypeError` that names the option at fault. */
+export const decode = (options: unknown): Settings =>
+  Result.getOrThrowWith(decodeOptions(options), (error) => new TypeError(`WorkerPool.make: ${error.message}`))
+
+const isInput = (u: unknown): u is Duration.Input =>
+  typeof u === "number" ||
+  typeof u === "bigint" ||
+  typeof u === "string" ||
+  (typeof u === "object" && u !== null)
+
+const isDuration = (u: unknown): u is Duration.Input =>
+  isInput(u) && Option.exists(Duration.fromInput(u), (duration) => Duration.isFinite(duration) && Duration.isPositive(duration))
+
+const Millis: Schema.Codec<number, Duration.Input> = Schema.declare(isDuration, {
+  expected: "a finite duration of more than zero"
+}).pipe(
+  Schema.decodeTo(
+    Schema.Finite,
+    SchemaTransformation.transform<number, Duration.Input>({
+      decode: (input) => Duration.toMillis(input),
+      encode: (millis) => millis
+    })
+  )
+)
+
+const millis = (fallback: number) => Millis.pipe(Schema.withDecodingDefault(Effect.succeed(fallback)))
+
+const whole = (minimum: number, maximum: number, fallback: number) =>
+  Schema.Int.check(Schema.isBetween({ minimum, maximum })).pipe(Schema.withDecodingDefault(Effect.succeed(fallback)))
+
+/** Below this the doorbell would ring after the end. */
+const MIN_GRACE = 50
+
+const Options = Schema.Struct({
+  size: whole(1, 1_024, 2),
+  python: Schema.optional(Schema.NonEmptyString),
+  cwd: Schema.optional(Schema.NonEmptyString),
+  env: Schema.Record(Schema.String, Schema.String).pipe(Schema.withDecodingDefault(Effect.succeed({}))),
+  pythonPath: Schema.Array(Schema.String).pipe(Schema.withDecodingDefault(Effect.succeed(["."]))),
+  queue: Schema.Struct({ limit: whole(0, 10_000_000, 1_000), timeout: millis(10_000) }).pipe(
+    Schema.withDecodingDefault(Effect.succeed({}))
+  ),
+  maxSessions: whole(1, 10_000_000, 10_000),
+  startTimeout: millis(30_000),
+  cancelGrace: millis(1_000),
+  shutdownTimeout: millis(5_000),
+  crashLoop: Schema.Struct({ deaths: whole(1, 1_000, 5), pause: millis(10_000) }).pipe(
+    Schema.withDecodingDefault(Effect.succeed({}))
+  ),
+  maxFrame: whole(1_024, Number.MAX_SAFE_INTEGER, DEFAULT_MAX_FRAME),
+  output: Schema.Literals(["log", "ignore"]).pipe(Schema.withDecodingDefault(Effect.succeed("log" as const))),
+  connect: Schema.optional(
+    Schema.declare((u: unknown): u is Connect => typeof u === "function", { expected: "a function" })
+  )
+}).check(
+  Schema.makeFilter(({ cancelGrace }) =>
+    cancelGrace >= MIN_GRACE
+      ? undefined
+      : { path: ["cancelGrace"], issue: `cancelGrace (${cancelGrace} ms) is under ${MIN_GRACE} ms` }
+  )
+)
+
+const decodeOptions = Schema.decodeUnknownResult(Options, { onExcessProperty: "error" })

@@ -1,0 +1,141 @@
+/**
+ * From a call of the user to a request of the dispatcher: arguments are encoded before anything waits, one deadline covers all of it,
+ * and what is safe to try again is tried again.
+ */
+import { Retry } from "@fireweed/retry"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { InvalidCall, stackless } from "../CallError.ts"
+import type { CallError } from "../CallError.ts"
+import type { Timers } from "../internal/Timers.ts"
+import * as Kind from "../protocol/Kind.ts"
+import * as Message from "../protocol/Message.ts"
+import type { Dispatcher } from "./Dispatcher.ts"
+import type { Request } from "./Request.ts"
+import * as Requests from "./Request.ts"
+import type { Entry } from "./Sessions.ts"
+
+/** Options of one call. */
+export interface CallOptions {
+  /** Keyword arguments. */
+  readonly kwargs?: { readonly [name: string]: unknown } | undefined
+  /** Time for all of it: the wait for a worker, retries and the work. Default: no limit but the queue's. */
+  readonly deadline?: Duration.Input | undefined
+  /**
+   * Whether the function may run twice. Then a call whose worker dies is tried on another, up to four times; else only if it had not
+   * begun. Default: false.
+   */
+  readonly idempotent?: boolean | undefined
+}
+
+/** Options of a call that checks its result. */
+export interface CheckedCallOptions<A> extends CallOptions {
+  /** What the result must be; anything else fails with `InvalidCall`, reason `result`. */
+  readonly result: Schema.Codec<A, unknown>
+}
+
+/** What is called. */
+export interface Callee {
+  /** CALL, OPEN or CLOSE. */
+  readonly kind: number
+  /** The function, class or method, as Python knows it. */
+  readonly target: string
+  /** The same for people: a method is told with its session. */
+  readonly label: string
+  /** The session it belongs to; it decides the worker. */
+  readonly session?: Entry | undefined
+}
+
+/** Calls of one pool. */
+export type Invoke = (
+  callee: Callee,
+  args: ReadonlyArray<unknown>,
+  options: Partial<CheckedCallOptions<unknown>>
+) => Effect.Effect<unknown, CallError>
+
+/** Makes the function behind every call of a pool. */
+export const make = (options: {
+  readonly timers: Timers
+  readonly dispatcher: Dispatcher
+  readonly onRetry: (attempt: number, error: CallError) => void
+}): Invoke => {
+  const { dispatcher, timers } = options
+  let arrivals = 0
+
+  const policy = Retry.byCategory<CallError, never, "last">({
+    surface: "last",
+    onRetry: (attempt) => options.onRetry(attempt.number, attempt.error)
+  })
+
+  const attempt = (
+    callee: Callee,
+    deadline: Request["deadline"],
+    meta: (now: number) => Uint8Array
+  ): Effect.Effect<unknown, CallError> =>
+    Effect.callback<unknown, CallError>((resume) => {
+      const request: Request = {
+        kind: callee.kind,
+        target: callee.label,
+        meta,
+        pinned: callee.session?.worker,
+        session: callee.session?.key,
+        deadline,
+        settle: resume,
+        order: arrivals++,
+        place: Requests.NEW,
+        timers: []
+      }
+      dispatcher.submit(request)
+      return Effect.sync(() => dispatcher.abandon(request))
+    })
+
+  return (callee, args, callOptions) =>
+    Effect.suspend(() => {
+      const encoded = Message.encodeArguments(args, callOptions.kwargs)
+      if ("_tag" in encoded) {
+        const detail = `${encoded.path} is ${encoded.found}: ${encoded.hint}`
+        return Effect.fail(invalid(callee.label, "arguments", detail, "no"))
+      }
+      const deadline = deadlineOf(callOptions.deadline, timers)
+      const session = callee.session?.name
+      const once = attempt(callee, deadline, (now) =>
+        callee.kind === Kind.Request.close && session !== undefined
+          ? Message.closeMeta(session)
+          : Message.callMeta(callee.target, encoded, {
+              deadline: deadline === undefined ? undefined : Math.max(0, deadline.at - now),
+              session
+            })
+      )
+      // A session's state may have changed: only its user knows whether a call can be repeated.
+      const value =
+        callee.session === undefined
+          ? Retry.run(once, policy, { idempotent: callOptions.idempotent ?? false })
+          : once
+      return callOptions.result === undefined ? value : checked(callee.label, callOptions.result, value)
+    })
+}
+
+const deadlineOf = (input: Duration.Input | undefined, timers: Timers): Request["deadline"] => {
+  if (input === undefined) return undefined
+  const length = Duration.toMillis(Duration.fromInputUnsafe(input))
+  return { at: timers.now() + length, length }
+}
+
+const checked = (
+  label: string,
+  schema: Schema.Codec<unknown, unknown>,
+  value: Effect.Effect<unknown, CallError>
+): Effect.Effect<unknown, CallError> =>
+  Effect.flatMap(value, (result) =>
+    Effect.mapError(Schema.decodeUnknownEffect(schema)(result), (error) =>
+      invalid(label, "result", `the result is not what was asked for: ${error.message}`, "maybe")
+    )
+  )
+
+const invalid = (
+  target: string,
+  reason: InvalidCall["reason"],
+  detail: string,
+  started: InvalidCall["started"]
+): InvalidCall => stackless(() => new InvalidCall({ reason, target, detail, started }))

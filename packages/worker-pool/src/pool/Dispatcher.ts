@@ -1,0 +1,255 @@
+/**
+ * Gives calls to workers: first come, first served; a session's calls wait for its own worker. Synchronous, in callbacks: a call that
+ * finds an idle worker passes through without a queue, a fiber or a timer.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { DeadlineExceeded, PoolUnavailable, QueueFull, SessionError, stackless } from "../CallError.ts"
+import type { CallError } from "../CallError.ts"
+import * as LinkedQueue from "../internal/LinkedQueue.ts"
+import type { Timers } from "../internal/Timers.ts"
+import type { Outcome, Worker } from "../worker/Worker.ts"
+import * as WorkerState from "../worker/WorkerState.ts"
+import type { Request } from "./Request.ts"
+import * as Requests from "./Request.ts"
+
+/** The dispatcher of one pool. */
+export interface Dispatcher {
+  /** Takes a call in. It is settled once, now or later. */
+  readonly submit: (request: Request) => void
+  /** The caller has left: the call is taken from the queue, or its worker told to stop. It is not settled any more. */
+  readonly abandon: (request: Request) => void
+  /** The worker can take a call. */
+  readonly offer: (worker: Worker) => void
+  /** The worker is gone: what waited for it alone is lost. */
+  readonly retire: (worker: Worker) => void
+  /** While this is set, calls that find no worker alive fail with it at once instead of waiting. */
+  readonly setUnavailable: (error: ((target: string) => CallError) | undefined) => void
+  /** Why a call that needs any worker would fail at once; `undefined` if it would not. */
+  readonly refusal: (target: string) => CallError | undefined
+  /** Waits until {@link Dispatcher.setUnavailable} or {@link Dispatcher.close} is called. */
+  readonly change: Effect.Effect<void>
+  /** Refuses everything from now on. */
+  readonly close: () => void
+  readonly queued: () => number
+  readonly running: () => number
+}
+
+/** What a dispatcher is made of. */
+export interface DispatcherOptions {
+  readonly timers: Timers
+  /** Most calls that wait. */
+  readonly limit: number
+  /** Longest wait, in milliseconds. */
+  readonly timeout: number
+  readonly workers: () => Iterable<Worker>
+}
+
+/** Makes a dispatcher. */
+export const make = (options: DispatcherOptions): Dispatcher => {
+  const { timers } = options
+  const shared = LinkedQueue.make<Request>()
+  const pinned = new Map<Worker, LinkedQueue.LinkedQueue<Request>>()
+  const idle = new Set<Worker>()
+  let queued = 0
+  let running = 0
+  let closed = false
+  const waiters = new Set<() => void>()
+  let unavailable: ((target: string) => CallError) | undefined
+
+  const settle = (request: Request, result: Effect.Effect<unknown, CallError>): void => {
+    if (request.place._tag === "Settled") return
+    leave(request)
+    request.settle(result)
+  }
+
+  const leave = (request: Request): void => {
+    if (request.place._tag === "Queued") {
+      LinkedQueue.remove(request.place.node)
+      queued--
+    }
+    request.place = Requests.SETTLED
+    for (const timer of request.timers) timers.cancel(timer)
+  }
+
+  const fail = (request: Request, build: () => CallError): void => settle(request, Effect.fail(stackless(build)))
+
+  const run = (request: Request, worker: Worker): void => {
+    idle.delete(worker)
+    const waited = request.place._tag === "Queued"
+    if (request.place._tag === "Queued") {
+      LinkedQueue.remove(request.place.node)
+      queued--
+    }
+    request.place = { _tag: "Running", worker }
+    if (waited) {
+      for (const timer of request.timers) timers.cancel(timer)
+      request.timers = []
+    }
+    const now = timers.now()
+    if (request.deadline !== undefined) {
+      const { at, length } = request.deadline
+      request.timers.push(
+        timers.after(at - now, () => {
+          worker.cancel()
+          fail(request, () => exceeded(request, "running", length))
+        })
+      )
+    }
+    running++
+    worker.assign({
+      kind: request.kind,
+      meta: request.meta(now),
+      settle: (outcome: Outcome) => {
+        running--
+        if (request.place._tag !== "Settled") settle(request, Requests.interpret(request, worker.id, outcome))
+      }
+    })
+  }
+
+  const enqueue = (request: Request): void => {
+    if (queued >= options.limit) {
+      return fail(
+        request,
+        () => new QueueFull({ reason: "limit", target: request.target, queued, waited: Duration.zero })
+      )
+    }
+    const queue = request.pinned === undefined ? shared : pinnedTo(request.pinned)
+    request.place = { _tag: "Queued", node: LinkedQueue.push(queue, request) }
+    queued++
+    const left = request.deadline === undefined ? Number.POSITIVE_INFINITY : request.deadline.at - timers.now()
+    // One timer is enough: whichever limit comes first ends the wait.
+    request.timers.push(
+      timers.after(Math.min(options.timeout, left), () =>
+        fail(request, () =>
+          left <= options.timeout && request.deadline !== undefined
+            ? exceeded(request, "waiting", request.deadline.length)
+            : new QueueFull({
+                reason: "timeout",
+                target: request.target,
+                queued,
+                waited: Duration.millis(options.timeout)
+              })
+        )
+      )
+    )
+  }
+
+  const pinnedTo = (worker: Worker): LinkedQueue.LinkedQueue<Request> => {
+    let queue = pinned.get(worker)
+    if (queue === undefined) {
+      queue = LinkedQueue.make()
+      pinned.set(worker, queue)
+    }
+    return queue
+  }
+
+  const isGone = (worker: Worker): boolean => !WorkerState.isAlive(worker.state())
+
+  const someoneLives = (): boolean => {
+    for (const worker of options.workers()) if (!isGone(worker)) return true
+    return false
+  }
+
+  const refusal = (target: string): CallError | undefined => {
+    if (closed) return stackless(() => poolClosed(target))
+    const build = unavailable
+    return build === undefined || someoneLives() ? undefined : stackless(() => build(target))
+  }
+
+  const notify = (): void => {
+    for (const waiter of waiters) waiter()
+    waiters.clear()
+  }
+
+  // The one that has been idle longest. One that drains or stops is still in the set, and drops out here.
+  const takeIdle = (): Worker | undefined => {
+    for (const worker of idle) {
+      idle.delete(worker)
+      if (WorkerState.isAvailable(worker.state())) return worker
+    }
+    return undefined
+  }
+
+  return {
+    submit: (request) => {
+      if (closed) return fail(request, () => poolClosed(request.target))
+      if (request.deadline !== undefined && request.deadline.at <= timers.now()) {
+        const { length } = request.deadline
+        return fail(request, () => exceeded(request, "waiting", length))
+      }
+      if (request.pinned !== undefined) {
+        if (isGone(request.pinned)) return fail(request, () => sessionLost(request))
+        return WorkerState.isAvailable(request.pinned.state()) ? run(request, request.pinned) : enqueue(request)
+      }
+      const worker = takeIdle()
+      if (worker !== undefined) return run(request, worker)
+      const refused = refusal(request.target)
+      if (refused !== undefined) return settle(request, Effect.fail(refused))
+      enqueue(request)
+    },
+    abandon: (request) => {
+      const { place } = request
+      if (place._tag === "Settled") return
+      leave(request)
+      if (place._tag === "Running") place.worker.cancel()
+    },
+    offer: (worker) => {
+      const own = pinned.get(worker)?.head?.value
+      const any = shared.head?.value
+      const first = own === undefined || (any !== undefined && any.order < own.order) ? any : own
+      if (first === undefined) idle.add(worker)
+      else run(first, worker)
+    },
+    retire: (worker) => {
+      idle.delete(worker)
+      const own = pinned.get(worker)
+      pinned.delete(worker)
+      while (own?.head !== undefined) {
+        const request = own.head.value
+        fail(request, () => sessionLost(request))
+      }
+    },
+    setUnavailable: (error) => {
+      unavailable = error
+      notify()
+      if (error === undefined || someoneLives()) return
+      while (shared.head !== undefined) {
+        const request = shared.head.value
+        fail(request, () => error(request.target))
+      }
+    },
+    close: () => {
+      closed = true
+      notify()
+      for (const queue of [shared, ...pinned.values()]) {
+        while (queue.head !== undefined) {
+          const request = queue.head.value
+          fail(request, () => poolClosed(request.target))
+        }
+      }
+    },
+    refusal,
+    change: Effect.callback<void>((resume) => {
+      const waiter = (): void => resume(Effect.void)
+      waiters.add(waiter)
+      return Effect.sync(() => waiters.delete(waiter))
+    }),
+    queued: () => queued,
+    running: () => running
+  }
+}
+
+const exceeded = (request: Request, reason: DeadlineExceeded["reason"], length: number): DeadlineExceeded =>
+  new DeadlineExceeded({ reason, target: request.target, deadline: Duration.millis(length) })
+
+const poolClosed = (target: string): PoolUnavailable =>
+  new PoolUnavailable({ reason: "closed", target, retryAfter: Duration.infinity, detail: "the pool is closed" })
+
+const sessionLost = (request: Request): SessionError =>
+  new SessionError({
+    reason: "lost",
+    key: request.session ?? "",
+    target: request.target,
+    detail: "its worker is gone, and its state with it"
+  })

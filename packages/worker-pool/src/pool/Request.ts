@@ -1,0 +1,113 @@
+/**
+ * A call on its way through the pool, and how what a worker says of it becomes a value or an error.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { InvalidCall, PythonError, stackless, WorkerLost } from "../CallError.ts"
+import type { CallError, Started } from "../CallError.ts"
+import type { Timer } from "../internal/Timers.ts"
+import type * as LinkedQueue from "../internal/LinkedQueue.ts"
+import * as Json from "../protocol/Json.ts"
+import * as Message from "../protocol/Message.ts"
+import type { End } from "../transport/Transport.ts"
+import type { Outcome, Worker } from "../worker/Worker.ts"
+
+/** A call on its way. */
+export interface Request {
+  /** CALL, OPEN or CLOSE. */
+  readonly kind: number
+  /** The function, or the session and its method, for messages. */
+  readonly target: string
+  /** The meta of its frame; asked for when it is sent, since the time left is part of it. */
+  readonly meta: (now: number) => Uint8Array
+  /** The one worker that can take it; any, if there is none. */
+  readonly pinned: Worker | undefined
+  /** The key of its session, if it has one. */
+  readonly session: string | undefined
+  /** The moment it must be done, in the milliseconds of the pool's timers; and how long that was when it was made. */
+  readonly deadline: { readonly at: number; readonly length: number } | undefined
+  /** Told exactly once. */
+  readonly settle: (result: Effect.Effect<unknown, CallError>) => void
+  /** Order of arrival. */
+  readonly order: number
+  place: Place
+  timers: Array<Timer>
+}
+
+/** Where a call stands. */
+export type Place =
+  | { readonly _tag: "New" }
+  | { readonly _tag: "Queued"; readonly node: LinkedQueue.Node<Request> }
+  | { readonly _tag: "Running"; readonly worker: Worker }
+  | { readonly _tag: "Settled" }
+
+/** The places that carry nothing. */
+export const NEW: Place = { _tag: "New" }
+export const SETTLED: Place = { _tag: "Settled" }
+
+/** What the outcome means for the caller. It reads the frame at once. */
+export const interpret = (request: Request, worker: string, outcome: Outcome): Effect.Effect<unknown, CallError> => {
+  switch (outcome._tag) {
+    case "Result":
+      return readResult(request, outcome.frame)
+    case "Failed":
+      return Effect.fail(stackless(() => readFailure(request, worker, Option.getOrUndefined(Message.readError(outcome.frame)))))
+    case "Lost":
+      return Effect.fail(lost(request, worker, outcome.end, "maybe", outcome.stuck))
+  }
+}
+
+/** The error of a call whose worker is gone. */
+export const lost = (request: Request, worker: string, end: End, started: Started, stuck: boolean): WorkerLost =>
+  stackless(
+    () =>
+      new WorkerLost({
+        reason: stuck ? "stuck" : end.reason === "too-old" ? "exit" : end.reason,
+        target: request.target,
+        worker,
+        started,
+        exitCode: end.exitCode,
+        signal: end.signal,
+        detail: stuck ? "killed: it did not stop when it was told to" : end.detail,
+        stderr: end.stderr
+      })
+  )
+
+const readResult = (request: Request, frame: { readonly meta: Uint8Array }): Effect.Effect<unknown, CallError> => {
+  const json = Json.decode(frame.meta)
+  if (json !== undefined) return Effect.succeed(json.value)
+  return Effect.fail(invalid(request, "result", "the result is not valid JSON", "maybe"))
+}
+
+const invalid = (request: Request, reason: InvalidCall["reason"], detail: string, started: Started): InvalidCall =>
+  stackless(() => new InvalidCall({ reason, target: request.target, detail, started }))
+
+const readFailure = (
+  request: Request,
+  worker: string,
+  error: Message.WorkerError | undefined
+): PythonError | InvalidCall => {
+  if (error === undefined) return invalid(request, "result", "the worker's error cannot be read", "maybe")
+  const { target } = request
+  const started: Started = error.started ? "maybe" : "no"
+  const exception = error.error ?? { type: "Exception", message: error.message, frames: [] }
+  switch (error.code) {
+    case "target":
+      return invalid(request, "target", error.message, started)
+    case "decode":
+      return invalid(request, "arguments", error.message, started)
+    case "encode":
+      return invalid(request, "result", error.message, started)
+    case "exit":
+      return new PythonError({ reason: "exit", target, worker, exception })
+    case "interrupt":
+      return new PythonError({ reason: "interrupt", target, worker, exception })
+    case "oom":
+      return new PythonError({ reason: "memory", target, worker, exception })
+    case "raised":
+    // These two answer callers that have left; nobody reads them.
+    case "cancelled":
+    case "deadline":
+      return new PythonError({ reason: "raised", target, worker, exception })
+  }
+}

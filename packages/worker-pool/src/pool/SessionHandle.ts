@@ -1,0 +1,146 @@
+/**
+ * What the user of a session holds: opening, calling, closing.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
+import { QueueFull, SessionError, stackless } from "../CallError.ts"
+import type { CallError } from "../CallError.ts"
+import type { PoolEvent } from "../PoolEvent.ts"
+import * as Kind from "../protocol/Kind.ts"
+import * as WorkerState from "../worker/WorkerState.ts"
+import type { CallOptions, CheckedCallOptions, Invoke } from "./Calls.ts"
+import type { Dispatcher } from "./Dispatcher.ts"
+import type { Entry, Sessions } from "./Sessions.ts"
+
+/** A Python object that lives on one worker. */
+export interface Session {
+  readonly key: string
+  /** The worker it lives on. */
+  readonly worker: string
+  /** Calls a method. Calls of one session run in order, one at a time. */
+  readonly call: {
+    <A>(
+      method: string,
+      args: ReadonlyArray<unknown>,
+      options: Omit<CheckedCallOptions<A>, "idempotent">
+    ): Effect.Effect<A, CallError>
+    (
+      method: string,
+      args?: ReadonlyArray<unknown>,
+      options?: Omit<CallOptions, "idempotent">
+    ): Effect.Effect<unknown, CallError>
+  }
+}
+
+/** Opens a session; it is closed with the scope. */
+export type Open = (
+  key: string,
+  target: string,
+  args?: ReadonlyArray<unknown>,
+  options?: Pick<CallOptions, "kwargs" | "deadline">
+) => Effect.Effect<Session, CallError, Scope.Scope>
+
+/** Makes the function that opens sessions of one pool. */
+export const opener = (options: {
+  readonly invoke: Invoke
+  readonly sessions: Sessions
+  readonly dispatcher: Dispatcher
+  /** Longest wait for a worker to live on, in milliseconds. */
+  readonly patience: number
+  readonly publish: (build: () => PoolEvent) => void
+}): Open => {
+  const { dispatcher, invoke, publish, sessions } = options
+
+  const place = (key: string, target: string): Effect.Effect<Entry, CallError> =>
+    Effect.suspend(() => {
+      const placed = sessions.place(key, target)
+      if (placed !== undefined) return Effect.fromResult(placed)
+      const refused = dispatcher.refusal(target)
+      return refused === undefined ? Effect.andThen(dispatcher.change, place(key, target)) : Effect.fail(refused)
+    })
+
+  const placeInTime = (key: string, target: string): Effect.Effect<Entry, CallError> =>
+    Effect.timeoutOrElse(place(key, target), {
+      duration: options.patience,
+      orElse: () =>
+        Effect.fail(
+          stackless(
+            () =>
+              new QueueFull({
+                reason: "timeout",
+                target,
+                queued: dispatcher.queued(),
+                waited: Duration.millis(options.patience)
+              })
+          )
+        )
+    })
+
+  const closed = new WeakSet<Entry>()
+
+  const close = (entry: Entry): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      closed.add(entry)
+      sessions.forget(entry)
+      publish(() => ({ _tag: "SessionClosed", key: entry.key, worker: entry.worker.id }))
+      // The object goes with its worker; there is nobody to tell any more.
+      if (!WorkerState.isAlive(entry.worker.state())) return Effect.void
+      return Effect.ignore(
+        invoke({ kind: Kind.Request.close, target: "close", label: label(entry, "close"), session: entry }, [], {})
+      )
+    })
+
+  return (key, target, args = [], callOptions = {}) =>
+    Effect.gen(function* () {
+      const entry = yield* Effect.acquireRelease(
+        Effect.tap(
+          placeInTime(key, target),
+          (entry) =>
+            Effect.onExit(
+              invoke({ kind: Kind.Request.open, target, label: `${target} (session "${key}")`, session: entry }, args, callOptions),
+              // An interruption may come when the object is there already: then it must go again.
+              (exit) =>
+                Exit.isSuccess(exit)
+                  ? Effect.void
+                  : Exit.hasInterrupts(exit)
+                    ? close(entry)
+                    : Effect.sync(() => sessions.forget(entry))
+            )
+        ),
+        close,
+        { interruptible: true }
+      )
+      publish(() => ({ _tag: "SessionOpened", key, worker: entry.worker.id }))
+      return handle(entry, (callee, args, options) =>
+        closed.has(entry) ? Effect.fail(stackless(() => sessionClosed(entry))) : invoke(callee, args, options)
+      )
+    })
+}
+
+const handle = (entry: Entry, invoke: Invoke): Session => {
+  function call<A>(
+    method: string,
+    args: ReadonlyArray<unknown>,
+    options: Omit<CheckedCallOptions<A>, "idempotent">
+  ): Effect.Effect<A, CallError>
+  function call(
+    method: string,
+    args?: ReadonlyArray<unknown>,
+    options?: Omit<CallOptions, "idempotent">
+  ): Effect.Effect<unknown, CallError>
+  function call(
+    method: string,
+    args: ReadonlyArray<unknown> = [],
+    options: Partial<CheckedCallOptions<unknown>> = {}
+  ): Effect.Effect<unknown, CallError> {
+    return invoke({ kind: Kind.Request.call, target: method, label: label(entry, method), session: entry }, args, options)
+  }
+  return { key: entry.key, worker: entry.worker.id, call }
+}
+
+const label = (entry: Entry, method: string): string => `${entry.target}.${method} (session "${entry.key}")`
+
+const sessionClosed = (entry: Entry): SessionError =>
+  new SessionError({ reason: "closed", key: entry.key, target: entry.target, detail: "it is closed" })

@@ -1,0 +1,238 @@
+/**
+ * Frames: a 24-byte header and a body, as pure functions over bytes. `PROTOCOL.md` has the layout.
+ *
+ * Every field is checked against the limit and against the others before anything is allocated, so that a peer gone mad costs at most
+ * the bytes it really sent.
+ */
+
+/** Length of the header, in bytes. */
+export const HEADER_LENGTH = 24
+
+/** First two bytes of each frame, `F W`, read as a little-endian number. */
+export const MAGIC = 0x5746
+
+/** Largest body that is accepted unless another limit is set, in bytes: 1 GiB. */
+export const DEFAULT_MAX_FRAME = 1024 ** 3
+
+/** Largest number of out-of-band buffers one frame can have. */
+export const MAX_BUFFERS = 0xffff
+
+/** How the meta of a frame is written. */
+export type CodecId = 0 | 1
+
+/** One frame. `buffers` are the values that travel out of band. */
+export interface Frame {
+  readonly kind: number
+  readonly codec: CodecId
+  readonly id: number
+  readonly meta: Uint8Array
+  readonly buffers: ReadonlyArray<Uint8Array>
+}
+
+/** What a peer did wrong: which rule of the protocol, and with what. */
+export interface ProtocolViolation {
+  readonly _tag: "ProtocolViolation"
+  readonly rule: string
+  readonly detail: string
+}
+
+/** Names a broken rule. */
+export const violation = (rule: string, detail: string): ProtocolViolation => ({
+  _tag: "ProtocolViolation",
+  rule,
+  detail
+})
+
+/** No bytes: the meta of a frame that has none. */
+export const EMPTY: Uint8Array<ArrayBuffer> = new Uint8Array(0)
+
+const NO_BUFFERS: ReadonlyArray<Uint8Array> = []
+const CODEC_BIT = 1
+
+/** Makes a frame without buffers; `meta` defaults to none, `id` to 0, the codec to JSON. */
+export const make = (kind: number, id = 0, meta: Uint8Array = EMPTY, codec: CodecId = 1): Frame => ({
+  kind,
+  codec,
+  id,
+  meta,
+  buffers: NO_BUFFERS
+})
+
+/**
+ * The bytes of a frame, as pieces to be written in order. The pieces of large buffers are the buffers themselves, not copies.
+ */
+export const encode = (frame: Frame): ReadonlyArray<Uint8Array> => {
+  const { buffers, meta } = frame
+  const headLength = buffers.length === 0 ? meta.length : pad8(meta.length) + 8 * buffers.length
+  const head = new Uint8Array(HEADER_LENGTH + headLength)
+  const view = new DataView(head.buffer)
+  let bodyLength = headLength
+  for (const buffer of buffers) bodyLength += pad8(buffer.byteLength)
+  view.setUint16(0, MAGIC, true)
+  view.setUint8(2, frame.kind)
+  view.setUint8(3, frame.codec)
+  view.setUint32(4, frame.id, true)
+  view.setUint32(8, meta.length, true)
+  view.setUint16(12, buffers.length, true)
+  view.setUint32(16, bodyLength % 2 ** 32, true)
+  view.setUint32(20, Math.floor(bodyLength / 2 ** 32), true)
+  head.set(meta, HEADER_LENGTH)
+  if (buffers.length === 0) return [head]
+  const pieces: Array<Uint8Array> = [head]
+  let at = HEADER_LENGTH + pad8(meta.length)
+  for (const buffer of buffers) {
+    view.setUint32(at, buffer.byteLength % 2 ** 32, true)
+    view.setUint32(at + 4, Math.floor(buffer.byteLength / 2 ** 32), true)
+    at += 8
+    pieces.push(buffer)
+    const padding = pad8(buffer.byteLength) - buffer.byteLength
+    if (padding > 0) pieces.push(PADDING.subarray(0, padding))
+  }
+  return pieces
+}
+
+/** Turns a stream of bytes back into frames. */
+export interface Decoder {
+  /**
+   * Takes the next bytes and hands over each frame they complete. Returns the rule they break, if they do; after that the decoder is of no
+   * more use and every further push returns the same.
+   *
+   * The bytes of a frame may be a view of the chunk: decode them at once, or copy.
+   */
+  readonly push: (chunk: Uint8Array) => ProtocolViolation | undefined
+  /** Whether a frame has begun and not ended: a peer that goes away now leaves half a frame. */
+  readonly isPartial: () => boolean
+}
+
+/** What a decoder accepts. */
+export interface DecoderOptions {
+  /** Largest body, in bytes. */
+  readonly maxFrame: number
+  /** Whether this side may be sent this kind. */
+  readonly accepts: (kind: number) => boolean
+  readonly onFrame: (frame: Frame) => void
+}
+
+interface Header {
+  readonly kind: number
+  readonly codec: CodecId
+  readonly id: number
+  readonly metaLength: number
+  readonly bufferCount: number
+  readonly bodyLength: number
+}
+
+/** Makes a decoder. It holds at most one unfinished frame: 24 bytes, or a body that is allocated once, at its full length. */
+export const decoder = (options: DecoderOptions): Decoder => {
+  const scratch = new Uint8Array(HEADER_LENGTH)
+  let scratchLength = 0
+  let header: Header | undefined
+  let body: Uint8Array | undefined
+  let bodyLength = 0
+  let broken: ProtocolViolation | undefined
+
+  const finish = (head: Header, bytes: Uint8Array): ProtocolViolation | undefined => {
+    const frame = split(head, bytes)
+    if ("_tag" in frame) return frame
+    options.onFrame(frame)
+    return undefined
+  }
+
+  const push = (chunk: Uint8Array): ProtocolViolation | undefined => {
+    let at = 0
+    while (broken === undefined) {
+      if (header === undefined) {
+        const available = chunk.length - at
+        if (scratchLength === 0 && available >= HEADER_LENGTH) {
+          const parsed = parseHeader(chunk, at, options)
+          at += HEADER_LENGTH
+          if ("_tag" in parsed) return (broken = parsed)
+          header = parsed
+        } else {
+          const taken = Math.min(HEADER_LENGTH - scratchLength, available)
+          scratch.set(chunk.subarray(at, at + taken), scratchLength)
+          scratchLength += taken
+          at += taken
+          if (scratchLength < HEADER_LENGTH) return undefined
+          scratchLength = 0
+          const parsed = parseHeader(scratch, 0, options)
+          if ("_tag" in parsed) return (broken = parsed)
+          header = parsed
+        }
+      }
+      const current: Header = header
+      if (body === undefined && chunk.length - at >= current.bodyLength) {
+        // A body that is all here is read in place. One with buffers is copied, so that they start at a multiple of 8.
+        const view = chunk.subarray(at, at + current.bodyLength)
+        at += current.bodyLength
+        header = undefined
+        broken = finish(current, current.bufferCount > 0 ? view.slice() : view)
+        continue
+      }
+      if (body === undefined) {
+        body = new Uint8Array(current.bodyLength)
+        bodyLength = 0
+      }
+      const taken = Math.min(current.bodyLength - bodyLength, chunk.length - at)
+      body.set(chunk.subarray(at, at + taken), bodyLength)
+      bodyLength += taken
+      at += taken
+      if (bodyLength < current.bodyLength) return undefined
+      const whole = body
+      header = undefined
+      body = undefined
+      broken = finish(current, whole)
+    }
+    return broken
+  }
+
+  return { push, isPartial: () => header !== undefined || scratchLength > 0 }
+}
+
+const PADDING = new Uint8Array(8)
+const pad8 = (length: number): number => Math.ceil(length / 8) * 8
+
+const readU64 = (view: DataView, at: number): number =>
+  view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32
+
+const parseHeader = (bytes: Uint8Array, at: number, options: DecoderOptions): Header | ProtocolViolation => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, HEADER_LENGTH)
+  const magic = view.getUint16(0, true)
+  if (magic !== MAGIC) return violation("magic", `expected 0x5746, got 0x${magic.toString(16).padStart(4, "0")}`)
+  const kind = view.getUint8(2)
+  if (!options.accepts(kind)) return violation("kind", `0x${kind.toString(16).padStart(2, "0")} is not known here`)
+  const flags = view.getUint8(3)
+  if ((flags & ~CODEC_BIT) !== 0) return violation("flags", `unknown bits in ${flags}`)
+  if (view.getUint16(14, true) !== 0) return violation("reserved", "bytes 14 and 15 are not 0")
+  const metaLength = view.getUint32(8, true)
+  const bufferCount = view.getUint16(12, true)
+  const bodyLength = readU64(view, 16)
+  if (bodyLength > options.maxFrame) {
+    return violation("limit", `a body of ${bodyLength} bytes, the limit is ${options.maxFrame}`)
+  }
+  const atLeast = bufferCount === 0 ? metaLength : pad8(metaLength) + 8 * bufferCount
+  if (bufferCount === 0 ? bodyLength !== metaLength : bodyLength < atLeast) {
+    return violation("length", `meta ${metaLength}, buffers ${bufferCount}, body ${bodyLength}`)
+  }
+  return { kind, codec: (flags & CODEC_BIT) === 0 ? 0 : 1, id: view.getUint32(4, true), metaLength, bufferCount, bodyLength }
+}
+
+const split = (header: Header, body: Uint8Array): Frame | ProtocolViolation => {
+  const { bufferCount, codec, id, kind, metaLength } = header
+  const meta = bufferCount === 0 ? body : body.subarray(0, metaLength)
+  if (bufferCount === 0) return { kind, codec, id, meta, buffers: NO_BUFFERS }
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength)
+  const table = pad8(metaLength)
+  const buffers: Array<Uint8Array> = []
+  let at = table + 8 * bufferCount
+  for (let index = 0; index < bufferCount; index++) {
+    const length = readU64(view, table + 8 * index)
+    if (at + pad8(length) > body.length) {
+      return violation("buffers", `buffer ${index} of ${length} bytes runs past the end of the body`)
+    }
+    buffers.push(body.subarray(at, at + length))
+    at += pad8(length)
+  }
+  if (at !== body.length) return violation("buffers", `${body.length - at} bytes are left over`)
+  return { kind, codec, id, meta, buffers }
+}

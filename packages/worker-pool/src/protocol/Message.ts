@@ -1,0 +1,226 @@
+/**
+ * What the frames carry: the messages of `PROTOCOL.md`, written from typed values and read with schemas, since what comes from a
+ * process is only what it claims to be.
+ */
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Frame from "./Frame.ts"
+import * as Json from "./Json.ts"
+import * as Kind from "./Kind.ts"
+
+/** First message of a worker: who it is and what it speaks. */
+export interface Hello {
+  readonly proto: number
+  /** Version of the Python package `fireweed`. */
+  readonly runtime: string
+  /** Version of Python: major, minor, micro. */
+  readonly python: ReadonlyArray<number>
+  /** Implementation, such as `cpython`. */
+  readonly impl: string
+  /** Path of the interpreter, shims and links resolved. */
+  readonly exe: string
+  readonly pid: number
+  /** Echo of what the parent passed in `FIREWEED_TOKEN`: proves that the sender is the process that was started. */
+  readonly token: string
+  readonly codecs: ReadonlyArray<string>
+}
+
+/** One frame of a Python traceback: file, line, function, source line. */
+export type TracebackFrame = readonly [file: string, line: number, name: string, source: string]
+
+/** A Python exception, as it was raised. */
+export interface PythonException {
+  /** Qualified name, such as `ValueError` or `json.decoder.JSONDecodeError`. */
+  readonly type: string
+  readonly message: string
+  /** Outermost first, as Python prints them. */
+  readonly frames: ReadonlyArray<TracebackFrame>
+  /** What was added by `add_note`. */
+  readonly notes?: ReadonlyArray<string>
+  /** The exception this one was raised `from`. */
+  readonly cause?: PythonException
+  /** The exception that was being handled when this one was raised. */
+  readonly context?: PythonException
+  /** The members of an exception group. */
+  readonly group?: ReadonlyArray<PythonException>
+}
+
+/** A Python exception as data that can cross a process. */
+export const PythonException: Schema.Codec<PythonException> = Schema.Struct({
+  type: Schema.String,
+  message: Schema.String,
+  frames: Schema.Array(Schema.Tuple([Schema.String, Schema.Number, Schema.String, Schema.String])),
+  notes: Schema.optionalKey(Schema.Array(Schema.String)),
+  cause: Schema.optionalKey(Schema.suspend((): Schema.Codec<PythonException> => PythonException)),
+  context: Schema.optionalKey(Schema.suspend((): Schema.Codec<PythonException> => PythonException)),
+  group: Schema.optionalKey(Schema.Array(Schema.suspend((): Schema.Codec<PythonException> => PythonException)))
+})
+
+/** Why a call did not give a result, as the worker says it. */
+export interface WorkerError {
+  readonly code:
+    | "raised"
+    | "exit"
+    | "interrupt"
+    | "oom"
+    | "target"
+    | "decode"
+    | "encode"
+    | "cancelled"
+    | "deadline"
+  /** False when no user code of the call ran. */
+  readonly started: boolean
+  readonly message: string
+  readonly error?: PythonException
+}
+
+/** Last message of a worker that cannot go on. */
+export interface Fatal {
+  readonly phase: string
+  readonly message: string
+  readonly error?: PythonException
+}
+
+/** What goes with a call beside its arguments. */
+export interface CallOptions {
+  /** Time left, in milliseconds. */
+  readonly deadline?: number | undefined
+  /** Name of the session whose object has the method. */
+  readonly session?: string | undefined
+}
+
+/** The first frame to a worker. */
+export const init = (options: { readonly path: ReadonlyArray<string>; readonly maxFrame: number }): Frame.Frame =>
+  Frame.make(
+    Kind.Request.init,
+    0,
+    Json.encodeJson({ proto: Kind.PROTOCOL_VERSION, path: options.path, limits: { frame: options.maxFrame } })
+  )
+
+/** Arguments of a call, ready to be sent; or why they cannot be. */
+export const encodeArguments = (
+  args: ReadonlyArray<unknown>,
+  kwargs: { readonly [name: string]: unknown } | undefined
+): Arguments | Json.EncodeRefusal => {
+  const positional = Json.encode(args, "args")
+  if ("_tag" in positional) return positional
+  if (kwargs === undefined) return { positional, keyword: NULL }
+  const keyword = Json.encode(kwargs, "kwargs")
+  return "_tag" in keyword ? keyword : { positional, keyword }
+}
+
+/** Encoded arguments: two pieces of JSON. */
+export interface Arguments {
+  readonly positional: Uint8Array
+  readonly keyword: Uint8Array
+}
+
+/** The meta of CALL and OPEN. */
+export const callMeta = (target: string, args: Arguments, options: CallOptions): Uint8Array => {
+  const head = Json.encodeJson(target)
+  const tail =
+    options.deadline === undefined && options.session === undefined ? NULL : Json.encodeJson(stripUndefined(options))
+  const meta = new Uint8Array(head.length + args.positional.length + args.keyword.length + tail.length + 5)
+  let at = 0
+  const put = (separator: number, piece: Uint8Array): void => {
+    meta[at] = separator
+    meta.set(piece, at + 1)
+    at += piece.length + 1
+  }
+  put(BRACKET_OPEN, head)
+  put(COMMA, args.positional)
+  put(COMMA, args.keyword)
+  put(COMMA, tail)
+  meta[at] = BRACKET_CLOSE
+  return meta
+}
+
+/** The meta of CLOSE. */
+export const closeMeta = (session: string): Uint8Array => Json.encodeJson({ session })
+
+/** Reads HELLO. */
+export const readHello = (frame: Frame.Frame): Option.Option<Hello> => read(HelloSchema, frame)
+
+/** Reads ERROR. */
+export const readError = (frame: Frame.Frame): Option.Option<WorkerError> => read(WorkerErrorSchema, frame)
+
+/** Reads FATAL. */
+export const readFatal = (frame: Frame.Frame): Option.Option<Fatal> => read(FatalSchema, frame)
+
+/** Reads the line a Python too old for the runtime writes instead of HELLO. */
+export const readBootLine = (line: string): Option.Option<TooOld> => {
+  if (!line.startsWith(BOOT_PREFIX)) return Option.none()
+  const json = Json.decode(new TextEncoder().encode(line.slice(BOOT_PREFIX.length)))
+  return json === undefined ? Option.none() : decodeTooOld(json.value)
+}
+
+/** How the line of a Python too old begins. */
+export const BOOT_PREFIX = "FWBOOT "
+
+/** What that line says. */
+export interface TooOld {
+  readonly have: ReadonlyArray<number>
+  readonly need: ReadonlyArray<number>
+  readonly exe: string
+}
+
+const NULL = Json.encodeJson(null)
+const BRACKET_OPEN = 0x5b
+const BRACKET_CLOSE = 0x5d
+const COMMA = 0x2c
+
+const stripUndefined = (options: CallOptions): { [key: string]: Json.Json } => {
+  const out: { [key: string]: Json.Json } = {}
+  if (options.deadline !== undefined) out["deadline"] = options.deadline
+  if (options.session !== undefined) out["session"] = options.session
+  return out
+}
+
+const read = <A>(schema: (value: unknown) => Option.Option<A>, frame: Frame.Frame): Option.Option<A> => {
+  const json = frame.codec === 1 ? Json.decode(frame.meta) : undefined
+  return json === undefined ? Option.none() : schema(json.value)
+}
+
+const decodeTooOld = Schema.decodeUnknownOption(
+  Schema.Struct({
+    have: Schema.Array(Schema.Number),
+    need: Schema.Array(Schema.Number),
+    exe: Schema.String
+  })
+)
+
+const HelloSchema = Schema.decodeUnknownOption(
+  Schema.Struct({
+    proto: Schema.Number,
+    runtime: Schema.String,
+    python: Schema.Array(Schema.Number),
+    impl: Schema.String,
+    exe: Schema.String,
+    pid: Schema.Int,
+    token: Schema.String,
+    codecs: Schema.Array(Schema.String)
+  })
+)
+
+const WorkerErrorSchema = Schema.decodeUnknownOption(
+  Schema.Struct({
+    code: Schema.Literals([
+      "raised",
+      "exit",
+      "interrupt",
+      "oom",
+      "target",
+      "decode",
+      "encode",
+      "cancelled",
+      "deadline"
+    ]),
+    started: Schema.Boolean,
+    message: Schema.String,
+    error: Schema.optionalKey(PythonException)
+  })
+)
+
+const FatalSchema = Schema.decodeUnknownOption(
+  Schema.Struct({ phase: Schema.String, message: Schema.String, error: Schema.optionalKey(PythonException) })
+)

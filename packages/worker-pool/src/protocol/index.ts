@@ -1,0 +1,4 @@
+export * as Frame from "./Frame.ts"
+export * as Json from "./Json.ts"
+export * as Kind from "./Kind.ts"
+export * as Message from "./Message.ts"

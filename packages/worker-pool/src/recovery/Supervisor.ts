@@ -1,0 +1,118 @@
+/**
+ * Keeps the places of a pool filled: one fiber for each place starts a worker, waits for its end and starts the next, as
+ * {@link Decision.decide} says, for as long as the circuit breaker of the starts allows it.
+ *
+ * A life counts as a success for the breaker once its worker has answered a call, or has lived through the probation without one; as a
+ * failure when it ends before. So a function that kills every worker it meets, or an interpreter that dies in its first second, stops
+ * after a few lives, and is tried again after a pause.
+ */
+import type { CircuitBreaker } from "@fireweed/circuit-breaker"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import type { StartError } from "../CallError.ts"
+import type { Timers } from "../internal/Timers.ts"
+import type { End } from "../transport/Transport.ts"
+import type { Worker } from "../worker/Worker.ts"
+import * as Decision from "./Decision.ts"
+
+/** What a supervisor is made of. */
+export interface SupervisorOptions {
+  readonly size: number
+  readonly breaker: CircuitBreaker.CircuitBreaker
+  readonly timers: Timers
+  /** Starts a worker in the n-th place; `life` counts from 1. */
+  readonly start: (slot: number, life: number) => Effect.Effect<Worker, StartError, Scope.Scope>
+  /** A worker is ready. */
+  readonly onReady: (worker: Worker) => void
+  /** A worker that was ready is gone. */
+  readonly onEnd: (worker: Worker, end: End) => void
+  /** A worker could not be started. */
+  readonly onStartFailed: (slot: number, life: number, error: StartError) => void
+  /** The breaker holds back a start for this long. */
+  readonly onHeldBack: (rejection: CircuitBreaker.Rejection) => void
+}
+
+/** How long a worker that has answered nothing must live to count as well, in milliseconds. */
+const PROBATION = 5_000
+/** The least time between two questions to the breaker. */
+const AGAIN = Duration.millis(10)
+
+/**
+ * Starts all workers at once and returns when the first of them is ready; fails when none can be started, with the error of the first.
+ * The scope's end stops them all, together.
+ */
+export const make = (options: SupervisorOptions): Effect.Effect<void, StartError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const opened = yield* Deferred.make<void, StartError>()
+    const fibers = yield* FiberSet.make<void>()
+    let waiting = options.size
+    let firstError: StartError | undefined
+
+    const onReady = (worker: Worker): void => {
+      Deferred.doneUnsafe(opened, Effect.void)
+      options.onReady(worker)
+    }
+
+    // Nobody is served before the first worker is ready: a start that fails until then is not tried again, but told.
+    const onStartFailed = (slot: number, life: number, error: StartError): Effect.Effect<void> => {
+      options.onStartFailed(slot, life, error)
+      firstError ??= error
+      if (life > 1) return Effect.void
+      waiting--
+      if (waiting === 0) Deferred.doneUnsafe(opened, Effect.fail(firstError))
+      return Effect.ignore(Deferred.await(opened))
+    }
+
+    const keep = (slot: number): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        let fruitless = 0
+        for (let life = 1; ; life++) {
+          const permit = yield* admission(options)
+          const outcome = yield* live(slot, life, permit)
+          const action = Decision.decide(outcome, fruitless)
+          fruitless = action.fruitless
+          if (outcome._tag === "NotStarted") yield* onStartFailed(slot, life, outcome.error)
+          if (action.delay > 0) yield* Effect.sleep(action.delay)
+        }
+      })
+
+    const live = (slot: number, life: number, permit: CircuitBreaker.Permit): Effect.Effect<Decision.Life> =>
+      Effect.gen(function* () {
+        const worker = yield* options.start(slot, life)
+        const probation = options.timers.after(PROBATION, () => permit.successUnsafe())
+        yield* Effect.addFinalizer(() => Effect.sync(() => options.timers.cancel(probation)))
+        onReady(worker)
+        const end = yield* worker.ended
+        const served = worker.served()
+        if (served > 0) permit.successUnsafe()
+        else permit.failureUnsafe(end)
+        options.onEnd(worker, end)
+        return { _tag: "Ended" as const, end, served }
+      }).pipe(
+        Effect.scoped,
+        Effect.catch((error) => {
+          permit.failureUnsafe(error)
+          return Effect.succeed({ _tag: "NotStarted" as const, error })
+        }),
+        // Stopped from outside: the life came to no verdict.
+        Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => permit.ignoreUnsafe())))
+      )
+
+    for (let slot = 1; slot <= options.size; slot++) yield* FiberSet.run(fibers, keep(slot))
+    yield* Deferred.await(opened)
+  })
+
+/** Waits until the breaker lets a worker be started. */
+const admission = (options: SupervisorOptions): Effect.Effect<CircuitBreaker.Permit> =>
+  Effect.suspend(() => {
+    const permit = options.breaker.acquireUnsafe()
+    if (Result.isSuccess(permit)) return Effect.succeed(permit.success)
+    const rejection = permit.failure
+    options.onHeldBack(rejection)
+    return Effect.andThen(Effect.sleep(Duration.max(rejection.retryAfter, AGAIN)), admission(options))
+  })

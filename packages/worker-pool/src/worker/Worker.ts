@@ -1,0 +1,242 @@
+/**
+ * One worker: its handshake, its state, the call it runs, the three steps of a cancellation. Everything happens in callbacks of the
+ * transport and of the timers, so a call costs no fiber.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { StartError } from "../CallError.ts"
+import type { Timer, Timers } from "../internal/Timers.ts"
+import type { Frame } from "../protocol/Frame.ts"
+import * as Frames from "../protocol/Frame.ts"
+import * as Kind from "../protocol/Kind.ts"
+import * as Message from "../protocol/Message.ts"
+import type { Connect, End, Output, Transport } from "../transport/Transport.ts"
+import * as Handshake from "./Handshake.ts"
+import * as WorkerState from "./WorkerState.ts"
+
+/** What a call came to. */
+export type Outcome =
+  | { readonly _tag: "Result"; readonly frame: Frame }
+  | { readonly _tag: "Failed"; readonly frame: Frame }
+  | { readonly _tag: "Lost"; readonly end: End; readonly stuck: boolean }
+
+/** A call given to a worker. */
+export interface Assignment {
+  /** CALL, OPEN or CLOSE. */
+  readonly kind: number
+  readonly meta: Uint8Array
+  /** Told exactly once. The frame is a view: decode it before returning. */
+  readonly settle: (outcome: Outcome) => void
+}
+
+/** One worker. */
+export interface Worker {
+  readonly id: string
+  readonly hello: Message.Hello
+  readonly state: () => WorkerState.WorkerState
+  readonly pid: () => number | undefined
+  /** Calls it has answered. */
+  readonly served: () => number
+  /** Gives it a call; only while its state is `ready`. */
+  readonly assign: (assignment: Assignment) => void
+  /**
+   * Cancels the call it runs, in three steps: a frame, the doorbell after 20 ms, the end of the worker after the grace. The assignment
+   * is still told how it ended.
+   */
+  readonly cancel: () => void
+  /** Takes no more calls. */
+  readonly drain: () => void
+  /** Waits until it is gone. */
+  readonly ended: Effect.Effect<End>
+}
+
+/** What a worker is made of. */
+export interface WorkerOptions {
+  readonly id: string
+  readonly connect: Connect
+  /** What is started, for messages. */
+  readonly interpreter: string
+  readonly timers: Timers
+  readonly path: ReadonlyArray<string>
+  readonly maxFrame: number
+  /** Limit of the handshake, in milliseconds. */
+  readonly startTimeout: number
+  /** Time between a cancellation and the end of a worker that does not obey, in milliseconds. */
+  readonly cancelGrace: number
+  /** Time a worker has to leave by itself when its scope closes, in milliseconds. */
+  readonly shutdownGrace: number
+  /** Its state changed. */
+  readonly onState: (worker: string, from: WorkerState.WorkerState, to: WorkerState.WorkerState) => void
+  /** It can take a call. */
+  readonly onIdle: (worker: Worker) => void
+  readonly onOutput: (worker: string, output: Output, line: string) => void
+}
+
+/** Time between the frame of a cancellation and the doorbell, in milliseconds. */
+export const DOORBELL_AFTER = 20
+
+/**
+ * Starts a worker and waits until it is ready. At the end of the scope it is asked to leave, and killed when it does not within its
+ * grace; the scope stays open until it is gone.
+ */
+export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { timers } = options
+    const expected: Handshake.Expectation = { interpreter: options.interpreter, token: crypto.randomUUID() }
+    const readiness = yield* Deferred.make<Message.Hello, StartError>()
+    const gone = yield* Deferred.make<End>()
+    let state: WorkerState.WorkerState = "initializing"
+    let hello: Message.Hello | undefined
+    let running: { readonly id: number; readonly assignment: Assignment } | undefined
+    let lastId = 0
+    let served = 0
+    let cancelTimer: Timer | undefined
+    let killedForBeingStuck = false
+    let refusal: StartError | undefined
+    // A transport may tell of frames before it is handed over; what they ask for waits until then.
+    let transport: Transport | undefined
+    let early: Array<(transport: Transport) => void> = []
+
+    const through = (act: (transport: Transport) => void): void => {
+      if (transport === undefined) early.push(act)
+      else act(transport)
+    }
+    const send = (frame: Frame): void => through((to) => to.send(frame))
+    const kill = (): void => through((to) => to.kill())
+
+    const move = (event: WorkerState.WorkerEvent): void => {
+      const from = state
+      state = WorkerState.next(from, event)
+      if (state !== from) options.onState(options.id, from, state)
+    }
+
+    // The error waits for the end of the worker, so that it carries the last lines of its standard error.
+    const refuse = (error: StartError): void => {
+      refusal ??= error
+      kill()
+    }
+
+    const shake = (frame: Frame): void => {
+      const step = Handshake.step(frame, hello !== undefined, expected)
+      switch (step._tag) {
+        case "Failed":
+          return refuse(step.error)
+        case "Hello":
+          hello = step.hello
+          return send(Message.init({ path: options.path, maxFrame: options.maxFrame }))
+        case "Ready":
+          if (hello === undefined) return
+          move("ready")
+          Deferred.doneUnsafe(readiness, Effect.succeed(hello))
+      }
+    }
+
+    const answer = (frame: Frame, tag: "Result" | "Failed"): void => {
+      if (running === undefined || running.id !== frame.id) return violate(`${Kind.nameOf(frame.kind)} for call ${frame.id}, which does not run`)
+      const { assignment } = running
+      running = undefined
+      served++
+      clearCancel()
+      move("idle")
+      assignment.settle({ _tag: tag, frame })
+      if (WorkerState.isAvailable(state)) options.onIdle(worker)
+    }
+
+    // The worker cannot be trusted with another call: which answer belongs to which is not known any more.
+    let broken: string | undefined
+    const violate = (detail: string): void => {
+      broken ??= `broke the protocol: ${detail}`
+      kill()
+    }
+
+    const onFrame = (frame: Frame): void => {
+      if (broken !== undefined) return
+      if (state === "initializing") return shake(frame)
+      switch (frame.kind) {
+        case Kind.Reply.result:
+          return answer(frame, "Result")
+        case Kind.Reply.error:
+          return answer(frame, "Failed")
+        case Kind.Reply.fatal:
+        case Kind.Reply.bye:
+        case Kind.Reply.pong:
+          return
+        default:
+          return violate(`${Kind.nameOf(frame.kind)} in state ${state}`)
+      }
+    }
+
+    const onEnd = (plain: End): void => {
+      const end: End = broken === undefined ? plain : { ...plain, reason: "violation", detail: broken }
+      clearCancel()
+      move("end")
+      const lost = running?.assignment
+      running = undefined
+      Deferred.doneUnsafe(readiness, Effect.suspend(() => Effect.fail(Handshake.ended(end, expected, refusal))))
+      Deferred.doneUnsafe(gone, Effect.succeed(end))
+      lost?.settle({ _tag: "Lost", end, stuck: killedForBeingStuck })
+    }
+
+    const clearCancel = (): void => {
+      if (cancelTimer !== undefined) timers.cancel(cancelTimer)
+      cancelTimer = undefined
+    }
+
+    const cancel = (): void => {
+      if (running === undefined || cancelTimer !== undefined || !WorkerState.isAlive(state)) return
+      send(Frames.make(Kind.Request.cancel, running.id))
+      cancelTimer = timers.after(DOORBELL_AFTER, () => {
+        through((to) => to.interrupt())
+        cancelTimer = timers.after(options.cancelGrace - DOORBELL_AFTER, () => {
+          killedForBeingStuck = true
+          kill()
+        })
+      })
+    }
+
+    const worker: Worker = {
+      id: options.id,
+      get hello() {
+        if (hello === undefined) throw new Error(`worker ${options.id} was used before it was ready`)
+        return hello
+      },
+      state: () => state,
+      pid: () => transport?.pid(),
+      served: () => served,
+      assign: (assignment) => {
+        if (!WorkerState.isAvailable(state)) throw new Error(`worker ${options.id} was given a call while ${state}`)
+        lastId = lastId === MAX_ID ? 1 : lastId + 1
+        running = { id: lastId, assignment }
+        move("call")
+        send(Frames.make(assignment.kind, lastId, assignment.meta))
+      },
+      cancel,
+      drain: () => move("drain"),
+      ended: Deferred.await(gone)
+    }
+
+    const shutdown = Effect.suspend(() => {
+      if (state === "terminated") return Effect.void
+      const polite = running === undefined && hello !== undefined && WorkerState.isAlive(state)
+      move("stop")
+      // A worker that runs something, or never got ready, has nobody left to finish for: the transport's own release kills it.
+      if (!polite) return Effect.void
+      send(Frames.make(Kind.Request.shutdown))
+      return Effect.asVoid(Effect.timeoutOption(Deferred.await(gone), options.shutdownGrace))
+    })
+
+    transport = yield* options.connect(
+      { id: options.id, token: expected.token },
+      { onFrame, onOutput: (output, line) => options.onOutput(options.id, output, line), onEnd }
+    )
+    yield* Effect.addFinalizer(() => shutdown)
+    for (const act of early) act(transport)
+    early = []
+
+    const limit = timers.after(options.startTimeout, () => refuse(Handshake.late(options.startTimeout, expected)))
+    yield* Effect.onExit(Deferred.await(readiness), () => Effect.sync(() => timers.cancel(limit)))
+    return worker
+  })
+
+const MAX_ID = 0xffff_ffff
