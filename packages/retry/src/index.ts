@@ -1,1 +1,3 @@
-export {}
+export * as Backoff from "./Backoff.ts"
+export * as Category from "./Category.ts"
+export * as Retry from "./Retry.ts"

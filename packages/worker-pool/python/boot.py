@@ -5,6 +5,7 @@ it, which is imported rather than run, so that Python keeps its compiled form.
 """
 import os
 import sys
+import time
 
 NEED = (3, 9)
 
@@ -38,4 +39,5 @@ def load():
 if __name__ == "__main__":
     if tuple(sys.version_info)[:2] < NEED:
         refuse()
-    load()()
+    began = time.monotonic()
+    load()(began)

@@ -147,7 +147,9 @@ export class DeadlineExceeded extends DeadlineExceededBase {
   }
   /** What to do. */
   get hint(): string {
-    return this.reason === "waiting" ? "add workers, or call less often" : "allow more time, or ask for less work"
+    return this.reason === "waiting"
+      ? "add workers, or call less often"
+      : "allow more time, or ask for less work"
   }
   /** What happened, to whom. */
   override get message(): string {
@@ -163,7 +165,7 @@ const WorkerLostBase: Base<
     readonly target: Schema.String
     readonly worker: Schema.String
     readonly started: Schema.Literals<readonly ["no", "maybe"]>
-    readonly exitCode: Schema.NullOr<Schema.Number>
+    readonly exitCode: Schema.NullOr<Schema.Finite>
     readonly signal: Schema.NullOr<Schema.String>
     readonly detail: Schema.String
     readonly stderr: Schema.String
@@ -173,7 +175,7 @@ const WorkerLostBase: Base<
   target: Schema.String,
   worker: Schema.String,
   started: Schema.Literals(["no", "maybe"]),
-  exitCode: Schema.NullOr(Schema.Number),
+  exitCode: Schema.NullOr(Schema.Finite),
   signal: Schema.NullOr(Schema.String),
   detail: Schema.String,
   stderr: Schema.String
@@ -209,13 +211,13 @@ const QueueFullBase: Base<
   {
     readonly reason: Schema.Literals<readonly ["limit", "timeout"]>
     readonly target: Schema.String
-    readonly queued: Schema.Number
+    readonly queued: Schema.Finite
     readonly waited: Schema.Duration
   }
 > = Schema.TaggedError<QueueFull>()("QueueFull", {
   reason: Schema.Literals(["limit", "timeout"]),
   target: Schema.String,
-  queued: Schema.Number,
+  queued: Schema.Finite,
   waited: Schema.Duration
 })
 
@@ -297,6 +299,7 @@ const StartErrorBase: Base<
         "interpreter-not-found",
         "interpreter-not-executable",
         "folder-not-found",
+        "runtime-not-found",
         "python-too-old",
         "exited",
         "timeout",
@@ -313,6 +316,7 @@ const StartErrorBase: Base<
     "interpreter-not-found",
     "interpreter-not-executable",
     "folder-not-found",
+    "runtime-not-found",
     "python-too-old",
     "exited",
     "timeout",
@@ -346,6 +350,8 @@ export class StartError extends StartErrorBase {
         return "install Python 3.9 or newer, or name one in the option `python` or in FIREWEED_PYTHON"
       case "folder-not-found":
         return "create the folder, or change the option `cwd`"
+      case "runtime-not-found":
+        return "load @fireweed/worker-pool from its npm package, and keep it external to bundlers"
       case "python-too-old":
         return "name a newer one in the option `python` or in FIREWEED_PYTHON"
       case "exited":
@@ -466,12 +472,15 @@ const formatException = (exception: PythonException): string => {
         ? `${formatException(exception.context)}\n\nDuring handling of the above exception, another exception occurred:\n\n`
         : ""
   const frames = exception.frames.map(
-    ([file, line, name, source]) => `  File "${file}", line ${line}, in ${name}${source === "" ? "" : `\n    ${source}`}`
+    ([file, line, name, source]) =>
+      `  File "${file}", line ${line}, in ${name}${source === "" ? "" : `\n    ${source}`}`
   )
   const trace = frames.length === 0 ? "" : `Traceback (most recent call last):\n${frames.join("\n")}\n`
   const notes = (exception.notes ?? []).map((note) => `\n${note}`).join("")
   const group = (exception.group ?? [])
-    .map((member, index) => `\n  +---- ${index + 1} ----\n${formatException(member).replaceAll(/^/gm, "  | ")}`)
+    .map(
+      (member, index) => `\n  +---- ${index + 1} ----\n${formatException(member).replaceAll(/^/gm, "  | ")}`
+    )
     .join("")
   return `${before}${trace}${headline(exception)}${notes}${group}`
 }

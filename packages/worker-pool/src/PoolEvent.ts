@@ -8,9 +8,19 @@ import type { WorkerState } from "./worker/WorkerState.ts"
 /** One event. */
 export type PoolEvent =
   /** A worker changed its state. */
-  | { readonly _tag: "WorkerState"; readonly worker: string; readonly from: WorkerState; readonly to: WorkerState }
+  | {
+      readonly _tag: "WorkerState"
+      readonly worker: string
+      readonly from: WorkerState
+      readonly to: WorkerState
+    }
   /** A worker is ready. */
-  | { readonly _tag: "WorkerReady"; readonly worker: string; readonly pid: number | undefined; readonly python: string }
+  | {
+      readonly _tag: "WorkerReady"
+      readonly worker: string
+      readonly pid: number | undefined
+      readonly python: string
+    }
   /** A worker that was ready is gone. */
   | { readonly _tag: "WorkerGone"; readonly worker: string; readonly detail: string }
   /** A worker could not be started. */
@@ -18,7 +28,12 @@ export type PoolEvent =
   /** The circuit breaker of the starts went from one state to another. */
   | { readonly _tag: "Circuit"; readonly from: string; readonly to: string }
   /** A call that failed is tried again. */
-  | { readonly _tag: "CallRetried"; readonly target: string; readonly attempt: number; readonly error: CallError }
+  | {
+      readonly _tag: "CallRetried"
+      readonly target: string
+      readonly attempt: number
+      readonly error: CallError
+    }
   /** A session was opened on a worker. */
   | { readonly _tag: "SessionOpened"; readonly key: string; readonly worker: string }
   /** A session was closed. */

@@ -59,7 +59,11 @@ export interface WorkerPool {
   readonly [TypeId]: typeof TypeId
   /** Calls a Python function. With a `result` schema the value is checked and typed; without one it is `unknown`. */
   readonly call: {
-    <A>(target: Target, args: ReadonlyArray<unknown>, options: CheckedCallOptions<A>): Effect.Effect<A, CallError>
+    <A>(
+      target: Target,
+      args: ReadonlyArray<unknown>,
+      options: CheckedCallOptions<A>
+    ): Effect.Effect<A, CallError>
     (target: Target, args?: ReadonlyArray<unknown>, options?: CallOptions): Effect.Effect<unknown, CallError>
   }
   /**
@@ -143,7 +147,8 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         ? yield* Interpreter.find({ python: settings.python, cwd, env: { ...process.env, ...settings.env } })
         : "custom transport"
     const connect =
-      settings.connect ?? Process.connect({ interpreter, cwd, env: settings.env, maxFrame: settings.maxFrame })
+      settings.connect ??
+      Process.connect({ interpreter, cwd, env: settings.env, maxFrame: settings.maxFrame })
 
     const listeners = Listeners.make<PoolEvent>()
     yield* Effect.addFinalizer(() => listeners.end)
@@ -206,7 +211,6 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
     yield* Supervisor.make({
       size: settings.size,
       breaker,
-      timers,
       start,
       onReady: (worker) => {
         workers.set(worker.id, worker)

@@ -26,14 +26,14 @@ _pthread_kill = getattr(signal, "pthread_kill", None)
 class Call:
     """One CALL, OPEN or CLOSE between its arrival and its terminal frame."""
 
-    __slots__ = ("arrived", "began", "body", "cancelled", "codec", "id", "interrupted", "kind", "started")
+    __slots__ = ("arrived", "began", "body", "cancelled", "codec", "id", "interrupt", "kind", "started")
 
     def __init__(self, kind, call_id, codec, body, arrived):
         self.kind, self.id, self.codec, self.body, self.arrived = kind, call_id, codec, body, arrived
         self.began = None
         self.started = False  # the user's function was entered
         self.cancelled = False  # the mark; set by the reader thread
-        self.interrupted = False  # `Cancelled` was raised for it: once, so that clean-up is not disturbed again
+        self.interrupt = None  # the `Cancelled` raised for it: one only, so that clean-up is not disturbed
 
 
 class Doorbell:
@@ -57,7 +57,7 @@ class Doorbell:
 
     def _answer(self, _signum, frame):
         call = self.running
-        if call is None or call.interrupted or not _in_user_code(frame):
+        if call is None or not _in_user_code(frame) or not _is_lost(call.interrupt):
             return
         for _ in range(5):
             if call.cancelled:
@@ -65,17 +65,20 @@ class Doorbell:
             # The parent rang before the reader thread could read the frame: main may hold the GIL for seconds (a
             # regular expression), and only lets go of it here.
             _sleep(0.002)
-        if call.cancelled and not call.interrupted:
-            call.interrupted = True
-            raise Cancelled("the call was cancelled")
+        if call.cancelled:
+            _raise(call)
 
 
 def enter(call, function, *args):
     """Run `function` where `Cancelled` may strike. A mark made before this frame existed is seen by the test."""
     if call.cancelled:
-        call.interrupted = True
-        raise Cancelled("the call was cancelled")
+        _raise(call)
     return function(*args)
+
+
+def _raise(call):
+    call.interrupt = Cancelled("the call was cancelled")
+    raise call.interrupt
 
 
 _enter_code = enter.__code__
@@ -87,3 +90,20 @@ def _in_user_code(frame):
             return True
         frame = frame.f_back
     return False
+
+
+def _is_lost(interrupt):
+    """Whether no `Cancelled` has reached user code yet.
+
+    Some functions in C forget an exception that strikes within them (opening a file is one, and so is an import): then
+    its traceback ends in this module, and the next ring raises it anew.
+    """
+    traceback = None if interrupt is None else interrupt.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_globals is not _here:
+            return False
+        traceback = traceback.tb_next
+    return True
+
+
+_here = globals()

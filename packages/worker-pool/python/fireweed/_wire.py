@@ -74,9 +74,11 @@ class Wire:
                 self._put(self._outbox.popleft())
 
     def abandon(self):
-        """Close the descriptors in a forked child, which has no business here."""
-        _close(self._read_fd)
-        _close(self._write_fd)
+        """Close the descriptors in a forked child, which has no business here. Its own children find nothing to close."""
+        for fd in (self._read_fd, self._write_fd):
+            if fd >= 0:
+                _close(fd)
+        self._read_fd = self._write_fd = -1
 
     def _drain(self):
         try:

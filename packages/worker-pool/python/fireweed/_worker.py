@@ -7,18 +7,15 @@ until one of the two takes it out: the main thread to run it, or the reader to d
 atomic, so each call gets one terminal frame, from whoever took it; all others come from the main thread.
 """
 
-import faulthandler
 import os
 import sys
 import time
 from _queue import SimpleQueue
-from _signal import SIG_IGN, signal
-from _thread import _count, start_new_thread
+from _thread import start_new_thread
 
-from . import Cancelled, __version__, _cancel, _coroutines, _frame, _lifeline, _sessions, _wire
+from . import _call, _cancel, _frame, _lifeline, _process, _wire
 from ._codec import CODECS, Json, Refused
 from ._errors import describe, message_of, type_name
-from ._target import TargetError, resolve
 
 try:
     from _signal import SIG_BLOCK, pthread_sigmask
@@ -28,14 +25,12 @@ except ImportError:  # Windows
 FRAMES_IN, FRAMES_OUT, LIFELINE = 3, 4, 5
 _INIT_FAILED = 79
 
-_now, _exit, _pread = time.monotonic, os._exit, getattr(os, "pread", None)
+_now, _exit = time.monotonic, os._exit
 _gettrace, _settrace = sys.gettrace, sys.settrace
-_stdout, _stderr = sys.stdout, sys.stderr
-_excepthook, _exc_info = sys.excepthook, sys.exc_info
 
 
-def main():
-    began = _now()
+def main(began):
+    """Be a worker until the end. `began` is the monotonic time at which the program started."""
     try:
         worker = Worker(_wire.Wire(_wire.claim(FRAMES_IN), _wire.claim(FRAMES_OUT)))
     except OSError:
@@ -56,7 +51,6 @@ class Worker:
         self._queue = SimpleQueue()  # of calls; None is SHUTDOWN
         self._waiting = {}  # id -> call; see the top of this file
         self._phase = "init"
-        self._statm = None
 
     # ---------------------------------------------------------------- start and end
 
@@ -68,15 +62,11 @@ class Worker:
             _lifeline.arm(_wire.claim(LIFELINE))
         except OSError:  # none was given; the end of the stream still ends us, if later
             pass
-        _prepare_process()
+        _process.prepare()
         self._bell.install()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._wire.abandon)
-        try:
-            self._statm = _wire.claim(os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC))
-        except (OSError, AttributeError):
-            pass
-        self._send(_frame.HELLO, 0, _hello(token))
+        self._send(_frame.HELLO, 0, _process.hello(token, [codec.name for codec in CODECS.values()]))
 
         kind, flags, _, body = self._wire.receive()
         if kind != _frame.INIT:
@@ -105,7 +95,7 @@ class Worker:
             self._wire.finish(1)
         except _wire.Closed:
             pass
-        _flush()
+        _process.flush()
         _exit(_INIT_FAILED)
 
     # ---------------------------------------------------------------- reader thread
@@ -142,7 +132,7 @@ class Worker:
     def _cancel(self, call_id):
         call = self._waiting.pop(call_id, None)
         if call is not None:
-            self._send(_frame.ERROR, call_id, _error("cancelled", False, "cancelled before it started"))
+            self._send(_frame.ERROR, call_id, _call.report("cancelled", False, "cancelled before it started"))
             return
         call = self._bell.running
         if call is not None and call.id == call_id:
@@ -153,7 +143,7 @@ class Worker:
         call = self._bell.running
         busy, began = (None, None) if call is None else (call.id, call.began)
         ms = 0 if began is None else round((_now() - began) * 1000, 3)
-        return {"busy": busy, "ms": ms, "rss": _rss(self._statm), "threads": _count() + 1}
+        return {"busy": busy, "ms": ms, **_process.vitals()}
 
     # ---------------------------------------------------------------- main thread
 
@@ -172,8 +162,9 @@ class Worker:
             reply = self._answer(call)
             bell.running = None
             self._wire.send(*reply)
+            call.interrupt = None  # its traceback holds the call: a cycle
             call = reply = None  # an idle worker keeps no arguments and no result alive
-        _flush()
+        _process.flush()
         self._send(_frame.BYE, 0)
         self._wire.finish(10)
         _exit(0)  # not a normal exit: that would wait for the threads and hooks of user code
@@ -182,7 +173,7 @@ class Worker:
         """The one terminal frame of a call."""
         codec = call.codec
         try:
-            work = _parse(call)
+            work = _call.parse(call)
             if work.deadline is not None and (_now() - call.arrived) * 1000 >= work.deadline:
                 return self._failure(call, "deadline", "its deadline passed before it started")
         except Refused as error:
@@ -191,16 +182,16 @@ class Worker:
             return self._failure(call, "oom", "no memory to decode the arguments", error)
         try:
             try:
-                value = _cancel.enter(call, _perform, call, work)
+                value = _cancel.enter(call, _call.perform, call, work)
             finally:
                 # Before anything of ours is called: what user code left behind must not run in the runtime.
                 if _gettrace() is not None:
                     _settrace(None)
                 if _lifeline.is_fork():
-                    _leave_fork()
+                    _process.leave_fork()
                 self._bell.install()
         except BaseException as error:
-            return self._failure(call, *_verdict(call, error), error)
+            return self._failure(call, *_call.verdict(call, error), error)
         try:
             meta = codec.encode(value, "result")
         except Refused as error:
@@ -213,89 +204,10 @@ class Worker:
         return _frame.RESULT, call.id, codec.flags, meta
 
     def _failure(self, call, code, message, error=None):
-        return _frame.ERROR, call.id, Json.flags, Json.encode(_error(code, call.started, message, error))
+        return _frame.ERROR, call.id, Json.flags, Json.encode(_call.report(code, call.started, message, error))
 
     def _send(self, kind, call_id, value=None):
         self._wire.send(kind, call_id, Json.flags, b"" if value is None else Json.encode(value))
-
-
-# -------------------------------------------------------------------- what a call asks for
-
-
-class Work:
-    __slots__ = ("args", "deadline", "kwargs", "session", "target")
-
-    def __init__(self, target, args, kwargs, deadline, session):
-        self.target, self.args, self.kwargs, self.deadline, self.session = target, args, kwargs, deadline, session
-
-
-def _parse(call):
-    """The decoded meta of a call, every part of it checked. Raises `Refused`."""
-    meta = call.codec.decode(call.body)
-    call.body = None
-    if call.kind == _frame.CLOSE:
-        target, args, kwargs, opts = None, [], None, meta
-    elif type(meta) is list and len(meta) == 4:
-        target, args, kwargs, opts = meta
-        _expect(type(target) is str, "target", "text")
-    else:
-        raise Refused("call: not [target, args, kwargs, opts]")
-    _expect(type(args) is list, "args", "an array")
-    _expect(kwargs is None or type(kwargs) is dict, "kwargs", "an object or null")
-    _expect(opts is None or type(opts) is dict, "opts", "an object or null")
-    deadline, session = (opts.get("deadline"), opts.get("session")) if opts else (None, None)
-    _expect(deadline is None or type(deadline) in (int, float), "opts.deadline", "a number")
-    _expect(type(session) is str or (session is None and call.kind == _frame.CALL), "opts.session", "text")
-    return Work(target, args, kwargs or {}, deadline, session)
-
-
-def _expect(holds, name, what):
-    if not holds:
-        raise Refused("%s: not %s" % (name, what))
-
-
-def _perform(call, work):
-    """Everything of a call that may run user code; `Cancelled` may come at any point of it."""
-    if call.kind == _frame.CLOSE:
-        call.started = _sessions.has(work.session)
-        return _sessions.close_session(work.session)
-    if call.kind == _frame.OPEN:
-        make = resolve(work.target)
-        _sessions.refuse_open(work.session)
-        call.started = True
-        return _sessions.open_session(work.session, make, work.args, work.kwargs)
-    if work.session is None:
-        function = resolve(work.target)
-    else:
-        function = _sessions.session_method(work.session, work.target)
-    call.started = True
-    value = function(*work.args, **work.kwargs)
-    return _coroutines.run(value) if type(value) is _coroutines.Coroutine else value
-
-
-def _verdict(call, error):
-    """Code and message. Asks the type alone: the object may lie about its class."""
-    cls = type(error)
-    if call.interrupted and cls is Cancelled:  # one that user code made up is just an exception
-        return "cancelled", "cancelled while it ran" if call.started else "cancelled before it started"
-    if cls is TargetError and not call.started:
-        return "target", str(error)
-    if issubclass(cls, SystemExit):
-        status = SystemExit.__dict__["code"].__get__(error)
-        return "exit", "sys.exit(%s)" % (status if type(status) in (int, type(None)) else type_name(type(status)))
-    if issubclass(cls, KeyboardInterrupt):
-        return "interrupt", "KeyboardInterrupt"
-    if issubclass(cls, MemoryError):
-        return "oom", "MemoryError"
-    text = message_of(error)
-    return "raised", "%s: %s" % (type_name(cls), text) if text else type_name(cls)
-
-
-def _error(code, started, message, error=None):
-    report = {"code": code, "started": started, "message": message}
-    if error is not None and type(error) is not TargetError:
-        report["error"] = describe(error)
-    return report
 
 
 def _codec(flags):
@@ -303,69 +215,3 @@ def _codec(flags):
     if codec is None:
         raise _frame.Violation("codec %d is not spoken here" % (flags & 1))
     return codec
-
-
-# -------------------------------------------------------------------- the process
-
-
-def _hello(token):
-    return {
-        "proto": _frame.PROTO,
-        "runtime": __version__,
-        "python": list(sys.version_info[:3]),
-        "impl": sys.implementation.name,
-        "exe": sys.executable or "",
-        "pid": _lifeline.PID,
-        "ppid": os.getppid(),
-        "platform": sys.platform,
-        "token": token,
-        "codecs": [codec.name for codec in CODECS.values()],
-    }
-
-
-def _prepare_process():
-    for stream in (_stdout, _stderr):
-        try:  # what is printed is a log line at once, and printing never fails for its text
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
-        except (AttributeError, ValueError):  # None, or put there by a sitecustomize
-            pass
-    faulthandler.enable(2)
-    if not _cancel.PORTABLE:
-        signal(2, SIG_IGN)  # SIGINT: Ctrl-C is the parent's business
-
-
-def _rss(statm):
-    if statm is None:
-        return None
-    try:
-        return int(_pread(statm, 64, 0).split()[1]) * _page
-    except (OSError, IndexError, ValueError):
-        return None
-
-
-_page = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
-
-
-def _flush():
-    for stream in (sys.stdout, sys.stderr, _stdout, _stderr):
-        try:
-            stream.flush()
-        except BaseException:  # closed, replaced or None
-            pass
-
-
-def _leave_fork():
-    """A copy of the worker has come back from user code: it ends here as a Python program would, and touches no frame."""
-    status, error = 0, _exc_info()[1]
-    if error is not None:
-        status = 1
-        if issubclass(type(error), SystemExit):
-            code = SystemExit.__dict__["code"].__get__(error)
-            status = code & 0xFF if type(code) is int else int(code is not None)
-        else:
-            try:
-                _excepthook(type(error), error, error.__traceback__)
-            except BaseException:
-                pass
-    _flush()
-    _exit(status)

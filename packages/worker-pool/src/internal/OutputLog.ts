@@ -38,7 +38,9 @@ export const make = (enabled: boolean): Effect.Effect<OutputLog, never, Scope.Sc
     )
     yield* Effect.forkScoped(pump)
     // What was printed last is often what matters most.
-    yield* Effect.addFinalizer(() => Effect.flatMap(Queue.clear(lines), (rest) => Effect.forEach(rest, log, { discard: true })))
+    yield* Effect.addFinalizer(() =>
+      Effect.flatMap(Queue.clear(lines), (rest) => Effect.forEach(rest, log, { discard: true }))
+    )
     return {
       write: (worker, output, line) => {
         if (!Queue.offerUnsafe(lines, { worker, output, line })) dropped++
@@ -48,4 +50,7 @@ export const make = (enabled: boolean): Effect.Effect<OutputLog, never, Scope.Sc
 }
 
 const log = ({ line, output, worker }: Line): Effect.Effect<void> =>
-  Effect.annotateLogs(output === "stdout" ? Effect.logInfo(line) : Effect.logWarning(line), { worker, output })
+  Effect.annotateLogs(output === "stdout" ? Effect.logInfo(line) : Effect.logWarning(line), {
+    worker,
+    output
+  })

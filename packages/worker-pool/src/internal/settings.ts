@@ -22,7 +22,11 @@ const isInput = (u: unknown): u is Duration.Input =>
   (typeof u === "object" && u !== null)
 
 const isDuration = (u: unknown): u is Duration.Input =>
-  isInput(u) && Option.exists(Duration.fromInput(u), (duration) => Duration.isFinite(duration) && Duration.isPositive(duration))
+  isInput(u) &&
+  Option.exists(
+    Duration.fromInput(u),
+    (duration) => Duration.isFinite(duration) && Duration.isPositive(duration)
+  )
 
 const Millis: Schema.Codec<number, Duration.Input> = Schema.declare(isDuration, {
   expected: "a finite duration of more than zero"
@@ -39,7 +43,9 @@ const Millis: Schema.Codec<number, Duration.Input> = Schema.declare(isDuration, 
 const millis = (fallback: number) => Millis.pipe(Schema.withDecodingDefault(Effect.succeed(fallback)))
 
 const whole = (minimum: number, maximum: number, fallback: number) =>
-  Schema.Int.check(Schema.isBetween({ minimum, maximum })).pipe(Schema.withDecodingDefault(Effect.succeed(fallback)))
+  Schema.Int.check(Schema.isBetween({ minimum, maximum })).pipe(
+    Schema.withDecodingDefault(Effect.succeed(fallback))
+  )
 
 /** Below this the doorbell would ring after the end. */
 const MIN_GRACE = 50

@@ -2,7 +2,7 @@
  * From a call of the user to a request of the dispatcher: arguments are encoded before anything waits, one deadline covers all of it,
  * and what is safe to try again is tried again.
  */
-import { Retry } from "@fireweed/retry"
+import { Category, Retry } from "@fireweed/retry"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -63,8 +63,13 @@ export const make = (options: {
   const { dispatcher, timers } = options
   let arrivals = 0
 
-  const policy = Retry.byCategory<CallError, never, "last">({
+  const policy = Retry.byCategory<CallError, "resource" | "timeout", "last">({
     surface: "last",
+    // Only the loss of a worker is made good here. A full queue and a deadline that has passed are answers: waiting longer is the caller's choice.
+    rules: {
+      resource: { ...Category.rules.resource, retries: 0 },
+      timeout: { ...Category.rules.timeout, retries: 0 }
+    },
     onRetry: (attempt) => options.onRetry(attempt.number, attempt.error)
   })
 
@@ -110,7 +115,10 @@ export const make = (options: {
       // A session's state may have changed: only its user knows whether a call can be repeated.
       const value =
         callee.session === undefined
-          ? Retry.run(once, policy, { idempotent: callOptions.idempotent ?? false })
+          ? Retry.run(once, policy, {
+              idempotent: callOptions.idempotent ?? false,
+              maxElapsed: callOptions.deadline
+            })
           : once
       return callOptions.result === undefined ? value : checked(callee.label, callOptions.result, value)
     })

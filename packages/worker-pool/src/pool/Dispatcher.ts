@@ -72,7 +72,8 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     for (const timer of request.timers) timers.cancel(timer)
   }
 
-  const fail = (request: Request, build: () => CallError): void => settle(request, Effect.fail(stackless(build)))
+  const fail = (request: Request, build: () => CallError): void =>
+    settle(request, Effect.fail(stackless(build)))
 
   const run = (request: Request, worker: Worker): void => {
     idle.delete(worker)
@@ -117,7 +118,8 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     const queue = request.pinned === undefined ? shared : pinnedTo(request.pinned)
     request.place = { _tag: "Queued", node: LinkedQueue.push(queue, request) }
     queued++
-    const left = request.deadline === undefined ? Number.POSITIVE_INFINITY : request.deadline.at - timers.now()
+    const left =
+      request.deadline === undefined ? Number.POSITIVE_INFINITY : request.deadline.at - timers.now()
     // One timer is enough: whichever limit comes first ends the wait.
     request.timers.push(
       timers.after(Math.min(options.timeout, left), () =>
@@ -143,8 +145,6 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     }
     return queue
   }
-
-  const isGone = (worker: Worker): boolean => !WorkerState.isAlive(worker.state())
 
   const someoneLives = (): boolean => {
     for (const worker of options.workers()) if (!isGone(worker)) return true
@@ -180,7 +180,9 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       }
       if (request.pinned !== undefined) {
         if (isGone(request.pinned)) return fail(request, () => sessionLost(request))
-        return WorkerState.isAvailable(request.pinned.state()) ? run(request, request.pinned) : enqueue(request)
+        return WorkerState.isAvailable(request.pinned.state())
+          ? run(request, request.pinned)
+          : enqueue(request)
       }
       const worker = takeIdle()
       if (worker !== undefined) return run(request, worker)
@@ -205,28 +207,19 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       idle.delete(worker)
       const own = pinned.get(worker)
       pinned.delete(worker)
-      while (own?.head !== undefined) {
-        const request = own.head.value
-        fail(request, () => sessionLost(request))
-      }
+      if (own !== undefined) drainQueue(own, (request) => fail(request, () => sessionLost(request)))
     },
     setUnavailable: (error) => {
       unavailable = error
       notify()
       if (error === undefined || someoneLives()) return
-      while (shared.head !== undefined) {
-        const request = shared.head.value
-        fail(request, () => error(request.target))
-      }
+      drainQueue(shared, (request) => fail(request, () => error(request.target)))
     },
     close: () => {
       closed = true
       notify()
       for (const queue of [shared, ...pinned.values()]) {
-        while (queue.head !== undefined) {
-          const request = queue.head.value
-          fail(request, () => poolClosed(request.target))
-        }
+        drainQueue(queue, (request) => fail(request, () => poolClosed(request.target)))
       }
     },
     refusal,
@@ -240,11 +233,23 @@ export const make = (options: DispatcherOptions): Dispatcher => {
   }
 }
 
+/** `end` takes the request out of the queue. */
+const drainQueue = (queue: LinkedQueue.LinkedQueue<Request>, end: (request: Request) => void): void => {
+  for (let head = queue.head; head !== undefined; head = queue.head) end(head.value)
+}
+
+const isGone = (worker: Worker): boolean => !WorkerState.isAlive(worker.state())
+
 const exceeded = (request: Request, reason: DeadlineExceeded["reason"], length: number): DeadlineExceeded =>
   new DeadlineExceeded({ reason, target: request.target, deadline: Duration.millis(length) })
 
 const poolClosed = (target: string): PoolUnavailable =>
-  new PoolUnavailable({ reason: "closed", target, retryAfter: Duration.infinity, detail: "the pool is closed" })
+  new PoolUnavailable({
+    reason: "closed",
+    target,
+    retryAfter: Duration.infinity,
+    detail: "the pool is closed"
+  })
 
 const sessionLost = (request: Request): SessionError =>
   new SessionError({

@@ -46,19 +46,31 @@ export const NEW: Place = { _tag: "New" }
 export const SETTLED: Place = { _tag: "Settled" }
 
 /** What the outcome means for the caller. It reads the frame at once. */
-export const interpret = (request: Request, worker: string, outcome: Outcome): Effect.Effect<unknown, CallError> => {
+export const interpret = (
+  request: Request,
+  worker: string,
+  outcome: Outcome
+): Effect.Effect<unknown, CallError> => {
   switch (outcome._tag) {
     case "Result":
       return readResult(request, outcome.frame)
     case "Failed":
-      return Effect.fail(stackless(() => readFailure(request, worker, Option.getOrUndefined(Message.readError(outcome.frame)))))
+      return Effect.fail(
+        stackless(() => readFailure(request, worker, Option.getOrUndefined(Message.readError(outcome.frame))))
+      )
     case "Lost":
       return Effect.fail(lost(request, worker, outcome.end, "maybe", outcome.stuck))
   }
 }
 
 /** The error of a call whose worker is gone. */
-export const lost = (request: Request, worker: string, end: End, started: Started, stuck: boolean): WorkerLost =>
+export const lost = (
+  request: Request,
+  worker: string,
+  end: End,
+  started: Started,
+  stuck: boolean
+): WorkerLost =>
   stackless(
     () =>
       new WorkerLost({
@@ -73,14 +85,21 @@ export const lost = (request: Request, worker: string, end: End, started: Starte
       })
   )
 
-const readResult = (request: Request, frame: { readonly meta: Uint8Array }): Effect.Effect<unknown, CallError> => {
+const readResult = (
+  request: Request,
+  frame: { readonly meta: Uint8Array }
+): Effect.Effect<unknown, CallError> => {
   const json = Json.decode(frame.meta)
   if (json !== undefined) return Effect.succeed(json.value)
   return Effect.fail(invalid(request, "result", "the result is not valid JSON", "maybe"))
 }
 
-const invalid = (request: Request, reason: InvalidCall["reason"], detail: string, started: Started): InvalidCall =>
-  stackless(() => new InvalidCall({ reason, target: request.target, detail, started }))
+const invalid = (
+  request: Request,
+  reason: InvalidCall["reason"],
+  detail: string,
+  started: Started
+): InvalidCall => stackless(() => new InvalidCall({ reason, target: request.target, detail, started }))
 
 const readFailure = (
   request: Request,

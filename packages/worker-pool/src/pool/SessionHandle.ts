@@ -58,7 +58,9 @@ export const opener = (options: {
       const placed = sessions.place(key, target)
       if (placed !== undefined) return Effect.fromResult(placed)
       const refused = dispatcher.refusal(target)
-      return refused === undefined ? Effect.andThen(dispatcher.change, place(key, target)) : Effect.fail(refused)
+      return refused === undefined
+        ? Effect.andThen(dispatcher.change, place(key, target))
+        : Effect.fail(refused)
     })
 
   const placeInTime = (key: string, target: string): Effect.Effect<Entry, CallError> =>
@@ -88,26 +90,32 @@ export const opener = (options: {
       // The object goes with its worker; there is nobody to tell any more.
       if (!WorkerState.isAlive(entry.worker.state())) return Effect.void
       return Effect.ignore(
-        invoke({ kind: Kind.Request.close, target: "close", label: label(entry, "close"), session: entry }, [], {})
+        invoke(
+          { kind: Kind.Request.close, target: "close", label: label(entry, "close"), session: entry },
+          [],
+          {}
+        )
       )
     })
 
   return (key, target, args = [], callOptions = {}) =>
     Effect.gen(function* () {
       const entry = yield* Effect.acquireRelease(
-        Effect.tap(
-          placeInTime(key, target),
-          (entry) =>
-            Effect.onExit(
-              invoke({ kind: Kind.Request.open, target, label: `${target} (session "${key}")`, session: entry }, args, callOptions),
-              // An interruption may come when the object is there already: then it must go again.
-              (exit) =>
-                Exit.isSuccess(exit)
-                  ? Effect.void
-                  : Exit.hasInterrupts(exit)
-                    ? close(entry)
-                    : Effect.sync(() => sessions.forget(entry))
-            )
+        Effect.tap(placeInTime(key, target), (entry) =>
+          Effect.onExit(
+            invoke(
+              { kind: Kind.Request.open, target, label: `${target} (session "${key}")`, session: entry },
+              args,
+              callOptions
+            ),
+            // An interruption may come when the object is there already: then it must go again.
+            (exit) =>
+              Exit.isSuccess(exit)
+                ? Effect.void
+                : Exit.hasInterrupts(exit)
+                  ? close(entry)
+                  : Effect.sync(() => sessions.forget(entry))
+          )
         ),
         close,
         { interruptible: true }
@@ -135,7 +143,11 @@ const handle = (entry: Entry, invoke: Invoke): Session => {
     args: ReadonlyArray<unknown> = [],
     options: Partial<CheckedCallOptions<unknown>> = {}
   ): Effect.Effect<unknown, CallError> {
-    return invoke({ kind: Kind.Request.call, target: method, label: label(entry, method), session: entry }, args, options)
+    return invoke(
+      { kind: Kind.Request.call, target: method, label: label(entry, method), session: entry },
+      args,
+      options
+    )
   }
   return { key: entry.key, worker: entry.worker.id, call }
 }

@@ -50,8 +50,6 @@ export const make = (limit: number): Effect.Effect<Sessions, never, Scope.Scope>
         size += by
         counts.set(worker, (counts.get(worker) ?? 0) + by)
       }
-      const refuse = (reason: SessionError["reason"], key: string, target: string, detail: string) =>
-        Result.fail(stackless(() => new SessionError({ reason, key, target, detail })))
 
       return {
         add: (worker) => {
@@ -91,3 +89,6 @@ export const make = (limit: number): Effect.Effect<Sessions, never, Scope.Scope>
       }
     }
   )
+
+const refuse = (reason: SessionError["reason"], key: string, target: string, detail: string) =>
+  Result.fail(stackless(() => new SessionError({ reason, key, target, detail })))

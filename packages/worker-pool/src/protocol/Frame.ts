@@ -198,9 +198,11 @@ const readU64 = (view: DataView, at: number): number =>
 const parseHeader = (bytes: Uint8Array, at: number, options: DecoderOptions): Header | ProtocolViolation => {
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, HEADER_LENGTH)
   const magic = view.getUint16(0, true)
-  if (magic !== MAGIC) return violation("magic", `expected 0x5746, got 0x${magic.toString(16).padStart(4, "0")}`)
+  if (magic !== MAGIC)
+    return violation("magic", `expected 0x5746, got 0x${magic.toString(16).padStart(4, "0")}`)
   const kind = view.getUint8(2)
-  if (!options.accepts(kind)) return violation("kind", `0x${kind.toString(16).padStart(2, "0")} is not known here`)
+  if (!options.accepts(kind))
+    return violation("kind", `0x${kind.toString(16).padStart(2, "0")} is not known here`)
   const flags = view.getUint8(3)
   if ((flags & ~CODEC_BIT) !== 0) return violation("flags", `unknown bits in ${flags}`)
   if (view.getUint16(14, true) !== 0) return violation("reserved", "bytes 14 and 15 are not 0")
@@ -214,7 +216,14 @@ const parseHeader = (bytes: Uint8Array, at: number, options: DecoderOptions): He
   if (bufferCount === 0 ? bodyLength !== metaLength : bodyLength < atLeast) {
     return violation("length", `meta ${metaLength}, buffers ${bufferCount}, body ${bodyLength}`)
   }
-  return { kind, codec: (flags & CODEC_BIT) === 0 ? 0 : 1, id: view.getUint32(4, true), metaLength, bufferCount, bodyLength }
+  return {
+    kind,
+    codec: (flags & CODEC_BIT) === 0 ? 0 : 1,
+    id: view.getUint32(4, true),
+    metaLength,
+    bufferCount,
+    bodyLength
+  }
 }
 
 const split = (header: Header, body: Uint8Array): Frame | ProtocolViolation => {

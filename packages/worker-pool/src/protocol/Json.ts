@@ -5,13 +5,7 @@
  */
 
 /** A value that JSON carries unchanged. */
-export type Json =
-  | null
-  | boolean
-  | number
-  | string
-  | ReadonlyArray<Json>
-  | { readonly [key: string]: Json }
+export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
 
 /** Why a value cannot be sent: what it is, and where. */
 export interface EncodeRefusal {
@@ -64,7 +58,9 @@ const check = (
 ): EncodeRefusal | undefined => {
   switch (typeof value) {
     case "string":
-      return value.isWellFormed() ? undefined : refuse(path, "a string with a lone surrogate", "remove the surrogate")
+      return value.isWellFormed()
+        ? undefined
+        : refuse(path, "a string with a lone surrogate", "remove the surrogate")
     case "boolean":
     case "undefined":
       return undefined
@@ -77,7 +73,11 @@ const check = (
     case "object":
       return value === null ? undefined : checkObject(value, path, depth, up)
     default:
-      return refuse(path, `a ${typeof value}`, typeof value === "bigint" ? "send it as a string" : "JSON has no such value")
+      return refuse(
+        path,
+        `a ${typeof value}`,
+        typeof value === "bigint" ? "send it as a string" : "JSON has no such value"
+      )
   }
 }
 
@@ -101,7 +101,11 @@ const checkObject = (
   }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) {
-    return refuse(path, `a ${className(value)}`, "send plain objects, arrays, strings, numbers, booleans and null")
+    return refuse(
+      path,
+      `a ${className(value)}`,
+      "send plain objects, arrays, strings, numbers, booleans and null"
+    )
   }
   for (const [key, member] of Object.entries(value)) {
     const at = `${path}.${key}`
@@ -114,5 +118,7 @@ const checkObject = (
 
 const className = (value: object): string => {
   const constructor: unknown = value.constructor
-  return typeof constructor === "function" && constructor.name !== "" ? constructor.name : "value of an unnamed class"
+  return typeof constructor === "function" && constructor.name !== ""
+    ? constructor.name
+    : "value of an unnamed class"
 }

@@ -49,11 +49,13 @@ export interface PythonException {
 export const PythonException: Schema.Codec<PythonException> = Schema.Struct({
   type: Schema.String,
   message: Schema.String,
-  frames: Schema.Array(Schema.Tuple([Schema.String, Schema.Number, Schema.String, Schema.String])),
+  frames: Schema.Array(Schema.Tuple([Schema.String, Schema.Finite, Schema.String, Schema.String])),
   notes: Schema.optionalKey(Schema.Array(Schema.String)),
   cause: Schema.optionalKey(Schema.suspend((): Schema.Codec<PythonException> => PythonException)),
   context: Schema.optionalKey(Schema.suspend((): Schema.Codec<PythonException> => PythonException)),
-  group: Schema.optionalKey(Schema.Array(Schema.suspend((): Schema.Codec<PythonException> => PythonException)))
+  group: Schema.optionalKey(
+    Schema.Array(Schema.suspend((): Schema.Codec<PythonException> => PythonException))
+  )
 })
 
 /** Why a call did not give a result, as the worker says it. */
@@ -90,7 +92,10 @@ export interface CallOptions {
 }
 
 /** The first frame to a worker. */
-export const init = (options: { readonly path: ReadonlyArray<string>; readonly maxFrame: number }): Frame.Frame =>
+export const init = (options: {
+  readonly path: ReadonlyArray<string>
+  readonly maxFrame: number
+}): Frame.Frame =>
   Frame.make(
     Kind.Request.init,
     0,
@@ -119,7 +124,9 @@ export interface Arguments {
 export const callMeta = (target: string, args: Arguments, options: CallOptions): Uint8Array => {
   const head = Json.encodeJson(target)
   const tail =
-    options.deadline === undefined && options.session === undefined ? NULL : Json.encodeJson(stripUndefined(options))
+    options.deadline === undefined && options.session === undefined
+      ? NULL
+      : Json.encodeJson(stripUndefined(options))
   const meta = new Uint8Array(head.length + args.positional.length + args.keyword.length + tail.length + 5)
   let at = 0
   const put = (separator: number, piece: Uint8Array): void => {
@@ -183,17 +190,17 @@ const read = <A>(schema: (value: unknown) => Option.Option<A>, frame: Frame.Fram
 
 const decodeTooOld = Schema.decodeUnknownOption(
   Schema.Struct({
-    have: Schema.Array(Schema.Number),
-    need: Schema.Array(Schema.Number),
+    have: Schema.Array(Schema.Finite),
+    need: Schema.Array(Schema.Finite),
     exe: Schema.String
   })
 )
 
 const HelloSchema = Schema.decodeUnknownOption(
   Schema.Struct({
-    proto: Schema.Number,
+    proto: Schema.Finite,
     runtime: Schema.String,
-    python: Schema.Array(Schema.Number),
+    python: Schema.Array(Schema.Finite),
     impl: Schema.String,
     exe: Schema.String,
     pid: Schema.Int,

@@ -15,16 +15,15 @@ import * as FiberSet from "effect/FiberSet"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { StartError } from "../CallError.ts"
-import type { Timers } from "../internal/Timers.ts"
 import type { End } from "../transport/Transport.ts"
 import type { Worker } from "../worker/Worker.ts"
+import * as WorkerState from "../worker/WorkerState.ts"
 import * as Decision from "./Decision.ts"
 
 /** What a supervisor is made of. */
 export interface SupervisorOptions {
   readonly size: number
   readonly breaker: CircuitBreaker.CircuitBreaker
-  readonly timers: Timers
   /** Starts a worker in the n-th place; `life` counts from 1. */
   readonly start: (slot: number, life: number) => Effect.Effect<Worker, StartError, Scope.Scope>
   /** A worker is ready. */
@@ -37,8 +36,8 @@ export interface SupervisorOptions {
   readonly onHeldBack: (rejection: CircuitBreaker.Rejection) => void
 }
 
-/** How long a worker that has answered nothing must live to count as well, in milliseconds. */
-const PROBATION = 5_000
+/** How long a worker that has answered nothing must live to count as well. */
+const PROBATION = Duration.seconds(5)
 /** The least time between two questions to the breaker. */
 const AGAIN = Duration.millis(10)
 
@@ -52,10 +51,17 @@ export const make = (options: SupervisorOptions): Effect.Effect<void, StartError
     const fibers = yield* FiberSet.make<void>()
     let waiting = options.size
     let firstError: StartError | undefined
+    // Completed, and replaced, whenever a life has come to a verdict: the breaker may have moved.
+    let verdict = Deferred.makeUnsafe<void>()
+
+    const judged = (): void => {
+      Deferred.doneUnsafe(verdict, Effect.void)
+      verdict = Deferred.makeUnsafe<void>()
+    }
 
     const onReady = (worker: Worker): void => {
-      Deferred.doneUnsafe(opened, Effect.void)
       options.onReady(worker)
+      Deferred.doneUnsafe(opened, Effect.void)
     }
 
     // Nobody is served before the first worker is ready: a start that fails until then is not tried again, but told.
@@ -72,7 +78,7 @@ export const make = (options: SupervisorOptions): Effect.Effect<void, StartError
       Effect.gen(function* () {
         let fruitless = 0
         for (let life = 1; ; life++) {
-          const permit = yield* admission(options)
+          const permit = yield* admission
           const outcome = yield* live(slot, life, permit)
           const action = Decision.decide(outcome, fruitless)
           fruitless = action.fruitless
@@ -81,38 +87,48 @@ export const make = (options: SupervisorOptions): Effect.Effect<void, StartError
         }
       })
 
+    /** Waits until the breaker lets a worker be started. */
+    const admission: Effect.Effect<CircuitBreaker.Permit> = Effect.suspend(() => {
+      const permit = options.breaker.acquireUnsafe()
+      if (Result.isSuccess(permit)) return Effect.succeed(permit.success)
+      options.onHeldBack(permit.failure)
+      const pause = Effect.sleep(Duration.max(permit.failure.retryAfter, AGAIN))
+      return Effect.andThen(Effect.race(pause, Deferred.await(verdict)), admission)
+    })
+
     const live = (slot: number, life: number, permit: CircuitBreaker.Permit): Effect.Effect<Decision.Life> =>
       Effect.gen(function* () {
         const worker = yield* options.start(slot, life)
-        const probation = options.timers.after(PROBATION, () => permit.successUnsafe())
-        yield* Effect.addFinalizer(() => Effect.sync(() => options.timers.cancel(probation)))
         onReady(worker)
+        // Whichever comes first: an answer, the end of the probation, the end of the worker.
+        yield* Effect.raceFirst(Effect.timeoutOption(worker.answered, PROBATION), worker.ended)
+        const proven = WorkerState.isAlive(worker.state())
+        if (proven) {
+          permit.successUnsafe()
+          judged()
+        }
         const end = yield* worker.ended
         const served = worker.served()
-        if (served > 0) permit.successUnsafe()
-        else permit.failureUnsafe(end)
+        if (!proven) {
+          if (served > 0) permit.successUnsafe()
+          else permit.failureUnsafe(end)
+          judged()
+        }
         options.onEnd(worker, end)
         return { _tag: "Ended" as const, end, served }
       }).pipe(
         Effect.scoped,
         Effect.catch((error) => {
           permit.failureUnsafe(error)
+          judged()
           return Effect.succeed({ _tag: "NotStarted" as const, error })
         }),
         // Stopped from outside: the life came to no verdict.
-        Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => permit.ignoreUnsafe())))
+        Effect.onExit((exit) =>
+          Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => permit.ignoreUnsafe())
+        )
       )
 
     for (let slot = 1; slot <= options.size; slot++) yield* FiberSet.run(fibers, keep(slot))
     yield* Deferred.await(opened)
-  })
-
-/** Waits until the breaker lets a worker be started. */
-const admission = (options: SupervisorOptions): Effect.Effect<CircuitBreaker.Permit> =>
-  Effect.suspend(() => {
-    const permit = options.breaker.acquireUnsafe()
-    if (Result.isSuccess(permit)) return Effect.succeed(permit.success)
-    const rejection = permit.failure
-    options.onHeldBack(rejection)
-    return Effect.andThen(Effect.sleep(Duration.max(rejection.retryAfter, AGAIN)), admission(options))
   })

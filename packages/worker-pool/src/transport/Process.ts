@@ -5,7 +5,7 @@
  */
 import { spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
-import { statSync } from "node:fs"
+import { existsSync, statSync } from "node:fs"
 import process from "node:process"
 import { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
@@ -53,6 +53,15 @@ export const connect =
   (options: ProcessOptions): Connect =>
   (identity, events) =>
     Effect.gen(function* () {
+      const runtime = bootPath()
+      if (runtime === undefined) {
+        return yield* new StartError({
+          reason: "runtime-not-found",
+          interpreter: options.interpreter,
+          detail: `the Python half of this package is not at ${bootScript.href}`,
+          stderr: ""
+        })
+      }
       if (!isFolder(options.cwd)) {
         return yield* new StartError({
           reason: "folder-not-found",
@@ -66,7 +75,7 @@ export const connect =
       const worker = yield* Effect.acquireRelease(
         Effect.sync(() =>
           attach(
-            start(options, identity),
+            start(options, identity, runtime),
             options,
             {
               ...events,
@@ -95,8 +104,8 @@ interface Attached {
   readonly spawned: Effect.Effect<void, StartError>
 }
 
-const start = (options: ProcessOptions, identity: Identity): ChildProcess =>
-  spawn(options.interpreter, [fileURLToPath(bootScript)], {
+const start = (options: ProcessOptions, identity: Identity, runtime: string): ChildProcess =>
+  spawn(options.interpreter, [runtime], {
     cwd: options.cwd,
     env: {
       ...process.env,
@@ -115,13 +124,16 @@ const attach = (
   events: Events,
   later: (milliseconds: number, run: () => void) => void
 ): Attached => {
-  const [, , , toPython, fromPython, lifeline]: ReadonlyArray<Readable | Writable | null | undefined> = child.stdio
+  // The types of Node end at descriptor 4.
+  const stdio: ReadonlyArray<Readable | Writable | null | undefined> = child.stdio
+  const [toPython, fromPython, lifeline] = stdio.slice(3)
   const stderrTail = Lines.tail(STDERR_TAIL)
   let failure: Error | undefined
   let exit: { readonly code: number | null; readonly signal: string | null } | undefined
   let broken: Frame.ProtocolViolation | undefined
   let atEnd = false
   let closedPipes = false
+  let killed = false
   let ended = false
   let reportedPid: number | undefined
   let waiting: Array<() => void> = []
@@ -226,6 +238,7 @@ const attach = (
 
   const kill = (): void => {
     if (ended) return
+    killed = true
     destroy(lifeline)
     killGroup(reportedPid)
     killGroup(child.pid)
@@ -241,7 +254,13 @@ const attach = (
     destroy(child.stdout)
     destroy(child.stderr)
     notify()
-    events.onEnd(describe(exit, { broken, closedPipes, partial: decoder.isPartial(), tooOld: boot.tooOld() }, stderrTail.text()))
+    events.onEnd(
+      describe(
+        exit,
+        { broken, closedPipes, killed, partial: decoder.isPartial(), tooOld: boot.tooOld() },
+        stderrTail.text()
+      )
+    )
   }
 
   const finishIfDone = (): void => {
@@ -290,7 +309,8 @@ const attach = (
       kill
     },
     spawned: Effect.callback<void, StartError>((resume) => {
-      const answer = (): void => resume(failure === undefined ? Effect.void : Effect.fail(spawnError(failure, options)))
+      const answer = (): void =>
+        resume(failure === undefined ? Effect.void : Effect.fail(spawnError(failure, options)))
       if (failure !== undefined || child.pid !== undefined) answer()
       else waiting.push(answer)
     })
@@ -301,6 +321,13 @@ const ignore = (): void => {}
 
 const destroy = (stream: Readable | Writable | null | undefined): void => {
   if (stream !== null && stream !== undefined && !stream.destroyed) stream.destroy()
+}
+
+// A bundler that moves this code leaves the Python files behind, and one that loads it over the network has none.
+const bootPath = (): string | undefined => {
+  if (bootScript.protocol !== "file:") return undefined
+  const path = fileURLToPath(bootScript)
+  return existsSync(path) ? path : undefined
 }
 
 const isFolder = (path: string): boolean => {
@@ -326,7 +353,8 @@ const killGroup = (pid: number | undefined): void => {
 
 const spawnError = (error: Error, options: ProcessOptions): StartError =>
   new StartError({
-    reason: "code" in error && error.code === "ENOENT" ? "interpreter-not-found" : "interpreter-not-executable",
+    reason:
+      "code" in error && error.code === "ENOENT" ? "interpreter-not-found" : "interpreter-not-executable",
     interpreter: options.interpreter,
     detail: "code" in error && error.code === "ENOENT" ? "no such file" : `cannot be run: ${error.message}`,
     stderr: ""
@@ -351,7 +379,9 @@ const bootLine = (): BootLine => {
       return mode === "frames" ? held : undefined
     },
     tooOld: () =>
-      mode === "line" ? Option.getOrUndefined(Message.readBootLine(new TextDecoder().decode(held).trim())) : undefined
+      mode === "line"
+        ? Option.getOrUndefined(Message.readBootLine(new TextDecoder().decode(held).trim()))
+        : undefined
   }
 }
 
@@ -360,6 +390,7 @@ const describe = (
   seen: {
     readonly broken: Frame.ProtocolViolation | undefined
     readonly closedPipes: boolean
+    readonly killed: boolean
     readonly partial: boolean
     readonly tooOld: Message.TooOld | undefined
   },
@@ -368,17 +399,27 @@ const describe = (
   const base = { exitCode: exit?.code ?? null, signal: exit?.signal ?? null, stderr }
   if (seen.tooOld !== undefined) {
     const { have, need } = seen.tooOld
-    return { ...base, reason: "too-old", detail: `Python ${have.join(".")}, needs ${need.join(".")}`, tooOld: seen.tooOld }
+    return {
+      ...base,
+      reason: "too-old",
+      detail: `Python ${have.join(".")}, needs ${need.join(".")}`,
+      tooOld: seen.tooOld
+    }
   }
   if (seen.broken !== undefined) {
-    return { ...base, reason: "violation", detail: `broke the protocol (${seen.broken.rule}): ${seen.broken.detail}` }
+    return {
+      ...base,
+      reason: "violation",
+      detail: `broke the protocol (${seen.broken.rule}): ${seen.broken.detail}`
+    }
   }
   if (seen.closedPipes) return { ...base, reason: "eof", detail: "closed its pipes and lived on" }
   const half = seen.partial ? ", in the middle of a frame" : ""
   if (base.signal !== null) {
-    const why = base.signal === "SIGKILL" ? " (by someone else; possibly out of memory)" : ""
-    return { ...base, reason: "signal", detail: `killed by ${base.signal}${why}${half}` }
+    const detail = seen.killed
+      ? "ended by its pool"
+      : `killed by ${base.signal}${base.signal === "SIGKILL" ? ", not by its pool: possibly out of memory" : ""}${half}`
+    return { ...base, reason: "signal", detail }
   }
   return { ...base, reason: "exit", detail: `exited with status ${base.exitCode ?? "unknown"}${half}` }
 }
-

@@ -64,4 +64,7 @@ export interface Identity {
  * Makes a connection and starts a worker behind it, in a scope: when the scope closes, the worker is killed if it still lives, and the
  * scope stays open until it is gone. The worker's first frame comes by `onFrame`.
  */
-export type Connect = (identity: Identity, events: Events) => Effect.Effect<Transport, StartError, Scope.Scope>
+export type Connect = (
+  identity: Identity,
+  events: Events
+) => Effect.Effect<Transport, StartError, Scope.Scope>

@@ -24,7 +24,8 @@ export type Step =
 export const step = (frame: Frame, greeted: boolean, expected: Expectation): Step => {
   if (frame.kind === Kind.Reply.fatal) return failed(expected, "init", fatalDetail(frame))
   if (!greeted) {
-    if (frame.kind !== Kind.Reply.hello) return failed(expected, "handshake", `sent ${Kind.nameOf(frame.kind)} before HELLO`)
+    if (frame.kind !== Kind.Reply.hello)
+      return failed(expected, "handshake", `sent ${Kind.nameOf(frame.kind)} before HELLO`)
     return Option.match(Message.readHello(frame), {
       onNone: () => failed(expected, "handshake", "sent a HELLO that cannot be read"),
       onSome: (hello) => judge(hello, expected)

@@ -47,6 +47,8 @@ export interface Worker {
   readonly cancel: () => void
   /** Takes no more calls. */
   readonly drain: () => void
+  /** Waits until it has answered its first call. */
+  readonly answered: Effect.Effect<void>
   /** Waits until it is gone. */
   readonly ended: Effect.Effect<End>
 }
@@ -85,6 +87,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     const { timers } = options
     const expected: Handshake.Expectation = { interpreter: options.interpreter, token: crypto.randomUUID() }
     const readiness = yield* Deferred.make<Message.Hello, StartError>()
+    const answered = yield* Deferred.make<void>()
     const gone = yield* Deferred.make<End>()
     let state: WorkerState.WorkerState = "initializing"
     let hello: Message.Hello | undefined
@@ -133,10 +136,12 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     }
 
     const answer = (frame: Frame, tag: "Result" | "Failed"): void => {
-      if (running === undefined || running.id !== frame.id) return violate(`${Kind.nameOf(frame.kind)} for call ${frame.id}, which does not run`)
+      if (running === undefined || running.id !== frame.id)
+        return violate(`${Kind.nameOf(frame.kind)} for call ${frame.id}, which does not run`)
       const { assignment } = running
       running = undefined
       served++
+      if (served === 1) Deferred.doneUnsafe(answered, Effect.void)
       clearCancel()
       move("idle")
       assignment.settle({ _tag: tag, frame })
@@ -173,7 +178,10 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       move("end")
       const lost = running?.assignment
       running = undefined
-      Deferred.doneUnsafe(readiness, Effect.suspend(() => Effect.fail(Handshake.ended(end, expected, refusal))))
+      Deferred.doneUnsafe(
+        readiness,
+        Effect.suspend(() => Effect.fail(Handshake.ended(end, expected, refusal)))
+      )
       Deferred.doneUnsafe(gone, Effect.succeed(end))
       lost?.settle({ _tag: "Lost", end, stuck: killedForBeingStuck })
     }
@@ -205,7 +213,8 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       pid: () => transport?.pid(),
       served: () => served,
       assign: (assignment) => {
-        if (!WorkerState.isAvailable(state)) throw new Error(`worker ${options.id} was given a call while ${state}`)
+        if (!WorkerState.isAvailable(state))
+          throw new Error(`worker ${options.id} was given a call while ${state}`)
         lastId = lastId === MAX_ID ? 1 : lastId + 1
         running = { id: lastId, assignment }
         move("call")
@@ -213,6 +222,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       },
       cancel,
       drain: () => move("drain"),
+      answered: Deferred.await(answered),
       ended: Deferred.await(gone)
     }
 
@@ -234,7 +244,9 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     for (const act of early) act(transport)
     early = []
 
-    const limit = timers.after(options.startTimeout, () => refuse(Handshake.late(options.startTimeout, expected)))
+    const limit = timers.after(options.startTimeout, () =>
+      refuse(Handshake.late(options.startTimeout, expected))
+    )
     yield* Effect.onExit(Deferred.await(readiness), () => Effect.sync(() => timers.cancel(limit)))
     return worker
   })

@@ -1,0 +1,79 @@
+/**
+ * Rejections: the errors of calls that a circuit did not let through.
+ */
+import * as Duration from "effect/Duration"
+import type { OpenReason } from "./Transition.ts"
+
+/**
+ * What all rejections have in common. The call did not run, so trying again is safe; it is of use after `retryAfter`.
+ *
+ * Rejections are made by the thousand while a dependency is down, so they are errors without a stack: building one costs
+ * about as much as an object.
+ */
+abstract class Rejected implements Error {
+  static {
+    // `instanceof Error`, and printed as one, without the `Error` constructor, which would capture a stack.
+    Object.setPrototypeOf(this.prototype, Error.prototype)
+  }
+
+  abstract readonly _tag: string
+  abstract readonly message: string
+  /** The kind of error, for code that handles errors of several packages: always `"circuit"`. */
+  readonly category = "circuit"
+  /** The name of the breaker. */
+  readonly breaker: string
+  /** How long until another call may get through. */
+  readonly retryAfter: Duration.Duration
+  /** Why the circuit last opened. */
+  readonly reason: OpenReason
+  /** The error of the last failure that counted; `undefined` if there was none since the last reset. */
+  readonly lastFailure: unknown
+
+  constructor(breaker: string, retryAfter: Duration.Duration, reason: OpenReason, lastFailure: unknown) {
+    this.breaker = breaker
+    this.retryAfter = retryAfter
+    this.reason = reason
+    this.lastFailure = lastFailure
+  }
+
+  get name(): string {
+    return this._tag
+  }
+}
+
+/**
+ * The circuit is open: `retryAfter` is what is left of the open time.
+ */
+export class CircuitOpen extends Rejected {
+  readonly _tag = "CircuitOpen"
+
+  get message(): string {
+    return `Circuit "${this.breaker}" is open (${describe(this.reason)}), so the call was not made; try again in ${Duration.format(this.retryAfter)}`
+  }
+}
+
+/**
+ * The circuit is half-open and all its trials are taken: `retryAfter` is what is left until its deadline, though the
+ * trials may settle sooner.
+ */
+export class CircuitHalfOpen extends Rejected {
+  readonly _tag = "CircuitHalfOpen"
+
+  get message(): string {
+    return `Circuit "${this.breaker}" is half-open and all its trials are taken (it opened because ${describe(this.reason)}), so the call was not made; try again within ${Duration.format(this.retryAfter)}`
+  }
+}
+
+/**
+ * Every way a call can be rejected.
+ */
+export type Rejection = CircuitOpen | CircuitHalfOpen
+
+const describe = (reason: OpenReason): string =>
+  reason._tag === "ConsecutiveFailures" ? `${reason.failures} calls failed in a row` : phrases[reason._tag]
+
+const phrases: Record<Exclude<OpenReason["_tag"], "ConsecutiveFailures">, string> = {
+  TrialFailed: "a trial failed",
+  TrialsOverdue: "its trials did not succeed in time",
+  Tripped: "it was tripped by hand"
+}

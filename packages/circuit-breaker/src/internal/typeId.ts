@@ -1,0 +1,2 @@
+/** The brand of breakers. */
+export const TypeId = "~@fireweed/circuit-breaker/CircuitBreaker"

@@ -1,0 +1,65 @@
+import { Placement, SessionAffinity } from "@fireweed/session-affinity"
+import * as Effect from "effect/Effect"
+import { bench } from "../../../scripts/bench/bench.ts"
+
+const KEYS = 1_024
+const keys = Array.from({ length: KEYS }, (_, i) => `session-${i}`)
+const key = (i: number): string => keys[i % KEYS] ?? ""
+
+/** Runs `n` effects in one fiber, so that starting fibers is not what is measured. */
+const inOneFiber = (n: number, effect: (i: number) => Effect.Effect<unknown, unknown>): Promise<void> => {
+  let i = 0
+  return Effect.runPromise(
+    Effect.whileLoop({ while: () => i < n, body: () => effect(i), step: () => void i++ })
+  )
+}
+
+// Leaving the scope ends the sweeper, which would keep the process alive; the table goes on.
+const affinity = await Effect.runPromise(Effect.scoped(SessionAffinity.make()))
+for (let i = 0; i < 8; i++) affinity.addUnsafe(`worker-${i}`)
+for (const key of keys) affinity.resolveUnsafe(key)
+
+const plain = new Map(keys.map((key) => [key, { target: "worker-1" }]))
+const bareMap = {
+  name: "bare Map.get in Effect.sync",
+  run: (n: number) => inOneFiber(n, (i) => Effect.sync(() => plain.get(key(i))))
+}
+
+const placing = (count: number) => {
+  const targets = Array.from({ length: count }, (_, i) => ({
+    id: `worker-${i}`,
+    weight: 1,
+    load: 0,
+    bindings: 0
+  }))
+  return {
+    name: `rendezvous among ${count}`,
+    run: (n: number) => {
+      for (let i = 0; i < n; i++) Placement.choose(Placement.rendezvous, key(i), targets)
+    }
+  }
+}
+
+export default bench([
+  {
+    name: "resolve a bound key",
+    unit: "ns/op",
+    baseline: bareMap,
+    subject: {
+      name: "resolve",
+      run: (n) => inOneFiber(n, (i) => affinity.resolve(key(i)))
+    },
+    goal: { ratio: 3 }
+  },
+  {
+    name: "lease a bound key",
+    unit: "ns/op",
+    baseline: bareMap,
+    subject: {
+      name: "withTarget",
+      run: (n) => inOneFiber(n, (i) => affinity.withTarget(key(i), Effect.succeed))
+    }
+  },
+  { name: "place a key among 32 targets", unit: "us/op", baseline: bareMap, subject: placing(32) },
+  { name: "place a key among 1,000 targets", unit: "us/op", baseline: bareMap, subject: placing(1_000) }
+])

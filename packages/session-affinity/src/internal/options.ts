@@ -1,0 +1,88 @@
+/** The options of a table: decoded once, at construction, loudly. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import type { Mode } from "../Mode.ts"
+import * as Placement from "../Placement.ts"
+import type { Settings } from "./table.ts"
+
+export interface Decoded {
+  readonly mode: Mode
+  readonly settings: Settings
+}
+
+/** Throws a `TypeError` that names the option at fault. */
+export const decode = (options: unknown): Decoded => {
+  const { busy, expireAfter, expiry, maxBindings, mode, placement, whenFull } = Result.getOrThrowWith(
+    decodeOptions(options),
+    (error) => new TypeError(`SessionAffinity.make: ${error.message}`)
+  )
+  return {
+    mode,
+    settings: {
+      placement,
+      lifetime: expireAfter,
+      sliding: expiry === "sliding",
+      maxBindings,
+      evict: whenFull === "evict",
+      busy
+    }
+  }
+}
+
+const isDuration = (u: unknown): u is Duration.Input => {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromInput answers None to what is no duration
+  const duration = Duration.fromInput(u as Duration.Input)
+  return Option.isSome(duration) && Duration.isPositive(duration.value)
+}
+
+const Millis: Schema.Codec<number, Duration.Input> = Schema.declare(isDuration, {
+  expected: "a duration of more than zero"
+}).pipe(
+  Schema.decodeTo(
+    Schema.Number,
+    SchemaTransformation.transform<number, Duration.Input>({
+      decode: (input) => Duration.toMillis(input),
+      encode: (millis) => millis
+    })
+  )
+)
+
+const functionOf = <F extends (...args: ReadonlyArray<never>) => unknown>() =>
+  Schema.declare((u: unknown): u is F => typeof u === "function", { expected: "a function" })
+
+const Strategy = Schema.Union([
+  Schema.Struct({ _tag: Schema.Literal("Rendezvous") }),
+  Schema.Struct({ _tag: Schema.Literal("LeastLoaded"), by: Schema.Literals(["load", "bindings"]) }),
+  Schema.Struct({ _tag: Schema.Literal("RoundRobin") }),
+  Schema.Struct({ _tag: Schema.Literal("Custom"), choose: functionOf<Placement.Custom["choose"]>() })
+])
+
+const Options = Schema.Struct({
+  placement: Strategy.pipe(Schema.withDecodingDefault(Effect.succeed(Placement.rendezvous))),
+  mode: Schema.Literals(["prefer", "strict", "rebind"]).pipe(
+    Schema.withDecodingDefault(Effect.succeed("strict" as const))
+  ),
+  expireAfter: Millis.pipe(Schema.withDecodingDefault(Effect.succeed("30 minutes" as const))),
+  expiry: Schema.Literals(["sliding", "absolute"]).pipe(
+    Schema.withDecodingDefault(Effect.succeed("sliding" as const))
+  ),
+  maxBindings: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).pipe(
+    Schema.withDecodingDefault(Effect.succeed(10_000))
+  ),
+  whenFull: Schema.Literals(["reject", "evict"]).pipe(
+    Schema.withDecodingDefault(Effect.succeed("reject" as const))
+  ),
+  busy: Schema.optional(functionOf<(target: Placement.Target) => boolean>())
+}).check(
+  Schema.makeFilter(({ expireAfter, expiry }) =>
+    expiry === "absolute" && expireAfter === Number.POSITIVE_INFINITY
+      ? { path: ["expiry"], issue: 'expiry "absolute" has no meaning with an infinite expireAfter' }
+      : undefined
+  )
+)
+
+const decodeOptions = Schema.decodeUnknownResult(Options, { onExcessProperty: "error" })

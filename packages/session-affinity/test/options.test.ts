@@ -1,0 +1,82 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Placement, SessionAffinity } from "@fireweed/session-affinity"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import { decode } from "../src/internal/options.ts"
+
+describe("defaults", () => {
+  it("are those the documentation names", () => {
+    assert.deepStrictEqual(decode({}), {
+      mode: "strict",
+      settings: {
+        placement: Placement.rendezvous,
+        lifetime: 1_800_000,
+        sliding: true,
+        maxBindings: 10_000,
+        evict: false,
+        busy: undefined
+      }
+    })
+  })
+
+  it("stand in for options that are undefined", () => {
+    const options: SessionAffinity.Options = {
+      mode: undefined,
+      maxBindings: undefined,
+      expireAfter: undefined
+    }
+    assert.deepStrictEqual(decode(options), decode({}))
+  })
+})
+
+describe("all strategies and ends of ranges are taken", () => {
+  const taken: ReadonlyArray<SessionAffinity.Options> = [
+    { placement: Placement.leastLoaded({ by: "bindings" }) },
+    { placement: Placement.roundRobin },
+    { placement: Placement.custom(() => undefined) },
+    { expireAfter: Number.POSITIVE_INFINITY },
+    { expireAfter: 1, maxBindings: 1, whenFull: "evict", expiry: "absolute" }
+  ]
+  for (const options of taken)
+    it(`options ${JSON.stringify(options)}`, () => assert.doesNotThrow(() => decode(options)))
+})
+
+describe("what is wrong is refused by name", () => {
+  const refused: ReadonlyArray<readonly [name: string, options: unknown]> = [
+    ["expireAfter", { expireAfter: 0 }],
+    ["expireAfter", { expireAfter: "-1 seconds" }],
+    ["expireAfter", { expireAfter: "soon" }],
+    ["expiry", { expiry: "never" }],
+    ["expiry", { expiry: "absolute", expireAfter: Number.POSITIVE_INFINITY }],
+    ["maxBindings", { maxBindings: 0 }],
+    ["maxBindings", { maxBindings: 1.5 }],
+    ["maxBindings", { maxBindings: Number.POSITIVE_INFINITY }],
+    ["mode", { mode: "wait" }],
+    ["whenFull", { whenFull: "wait" }],
+    ["placement", { placement: "rendezvous" }],
+    ["by", { placement: { _tag: "LeastLoaded", by: "colour" } }],
+    ["busy", { busy: 3 }],
+    ["ttl", { ttl: "1 minute" }]
+  ]
+  for (const [name, options] of refused) {
+    it(`options ${JSON.stringify(options)}`, () => {
+      assert.throws(() => decode(options), new RegExp(`SessionAffinity\\.make: [^]*"${name}"`))
+    })
+  }
+})
+
+it.effect("make refuses with a defect", () =>
+  Effect.gen(function* () {
+    const cause = yield* Effect.flip(Effect.sandbox(SessionAffinity.make({ maxBindings: 0 })))
+    assert.instanceOf(Cause.squash(cause), TypeError)
+  })
+)
+
+it.effect("layer provides the service", () =>
+  Effect.gen(function* () {
+    const affinity = yield* SessionAffinity.SessionAffinity
+    yield* affinity.add("w")
+    assert.strictEqual((yield* affinity.resolve("k")).target, "w")
+    assert.strictEqual((yield* affinity.stats).maxBindings, 5)
+  }).pipe(Effect.provide(SessionAffinity.layer({ maxBindings: 5 })))
+)

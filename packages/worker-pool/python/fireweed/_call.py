@@ -1,0 +1,83 @@
+"""What a call asks for, how it is done, and what its end means."""
+
+from . import Cancelled, _coroutines, _frame, _sessions
+from ._codec import Refused
+from ._errors import describe, message_of, type_name
+from ._target import TargetError, resolve
+
+
+class Work:
+    __slots__ = ("args", "deadline", "kwargs", "session", "target")
+
+    def __init__(self, target, args, kwargs, deadline, session):
+        self.target, self.args, self.kwargs, self.deadline, self.session = target, args, kwargs, deadline, session
+
+
+def parse(call):
+    """The decoded meta of a call, every part of it checked. Raises `Refused`."""
+    meta = call.codec.decode(call.body)
+    call.body = None
+    if call.kind == _frame.CLOSE:
+        target, args, kwargs, opts = None, [], None, meta
+    elif type(meta) is list and len(meta) == 4:
+        target, args, kwargs, opts = meta
+        _expect(type(target) is str, "target", "text")
+    else:
+        raise Refused("call: not [target, args, kwargs, opts]")
+    _expect(type(args) is list, "args", "an array")
+    _expect(kwargs is None or type(kwargs) is dict, "kwargs", "an object or null")
+    _expect(opts is None or type(opts) is dict, "opts", "an object or null")
+    deadline, session = (opts.get("deadline"), opts.get("session")) if opts else (None, None)
+    _expect(deadline is None or type(deadline) in (int, float), "opts.deadline", "a number")
+    _expect(type(session) is str or (session is None and call.kind == _frame.CALL), "opts.session", "text")
+    return Work(target, args, kwargs or {}, deadline, session)
+
+
+def _expect(holds, name, what):
+    if not holds:
+        raise Refused("%s: not %s" % (name, what))
+
+
+def perform(call, work):
+    """Everything of a call that may run user code; `Cancelled` may come at any point of it."""
+    if call.kind == _frame.CLOSE:
+        call.started = _sessions.has(work.session)
+        return _sessions.close_session(work.session)
+    if call.kind == _frame.OPEN:
+        make = resolve(work.target)
+        _sessions.refuse_open(work.session)
+        call.started = True
+        return _sessions.open_session(work.session, make, work.args, work.kwargs)
+    if work.session is None:
+        function = resolve(work.target)
+    else:
+        function = _sessions.session_method(work.session, work.target)
+    call.started = True
+    value = function(*work.args, **work.kwargs)
+    return _coroutines.run(value) if type(value) is _coroutines.Coroutine else value
+
+
+def verdict(call, error):
+    """Code and message. Asks the type alone: the object may lie about its class."""
+    cls = type(error)
+    if call.interrupt is not None and cls is Cancelled:  # one that user code made up is just an exception
+        return "cancelled", "cancelled while it ran" if call.started else "cancelled before it started"
+    if cls is TargetError and not call.started:
+        return "target", str(error)
+    if issubclass(cls, SystemExit):
+        status = SystemExit.__dict__["code"].__get__(error)
+        return "exit", "sys.exit(%s)" % (status if type(status) in (int, type(None)) else type_name(type(status)))
+    if issubclass(cls, KeyboardInterrupt):
+        return "interrupt", "KeyboardInterrupt"
+    if issubclass(cls, MemoryError):
+        return "oom", "MemoryError"
+    text = message_of(error)
+    return "raised", "%s: %s" % (type_name(cls), text) if text else type_name(cls)
+
+
+def report(code, started, message, error=None):
+    """The meta of an ERROR frame."""
+    meta = {"code": code, "started": started, "message": message}
+    if error is not None and type(error) is not TargetError:
+        meta["error"] = describe(error)
+    return meta

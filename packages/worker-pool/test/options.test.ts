@@ -1,0 +1,50 @@
+import { assert, describe, it } from "@effect/vitest"
+import { WorkerPool } from "@fireweed/worker-pool"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { decode } from "../src/internal/settings.ts"
+
+describe("options that make no sense are refused by name", () => {
+  for (const [options, name] of [
+    [{ sizes: 2 }, "sizes"],
+    [{ size: 0 }, "size"],
+    [{ size: 1.5 }, "size"],
+    [{ python: "" }, "python"],
+    [{ queue: { limit: -1 } }, "limit"],
+    [{ queue: { timeot: 1 } }, "timeot"],
+    [{ startTimeout: "soon" }, "startTimeout"],
+    [{ startTimeout: 0 }, "startTimeout"],
+    [{ cancelGrace: "20 millis" }, "cancelGrace"],
+    [{ crashLoop: { deaths: 0 } }, "deaths"],
+    [{ maxFrame: 10 }, "maxFrame"],
+    [{ output: "print" }, "output"],
+    [{ env: { A: 1 } }, "env"],
+    [{ connect: "there" }, "connect"]
+  ] as const) {
+    it(JSON.stringify(options), () => assert.throws(() => decode(options), TypeError, name))
+  }
+
+  it.effect("and the pool dies with that error before it starts anything", () =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(WorkerPool.make({ size: -1 }))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+    })
+  )
+})
+
+it("the defaults", () => {
+  assert.deepStrictEqual(decode({}), {
+    size: 2,
+    env: {},
+    pythonPath: ["."],
+    queue: { limit: 1_000, timeout: 10_000 },
+    maxSessions: 10_000,
+    startTimeout: 30_000,
+    cancelGrace: 1_000,
+    shutdownTimeout: 5_000,
+    crashLoop: { deaths: 5, pause: 10_000 },
+    maxFrame: 1024 ** 3,
+    output: "log"
+  })
+})

@@ -1,0 +1,90 @@
+import { assert, describe, it } from "@effect/vitest"
+import { WorkerPool } from "@fireweed/worker-pool"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import { spawn } from "node:child_process"
+import { createInterface } from "node:readline"
+import process from "node:process"
+import { fileURLToPath } from "node:url"
+import { fixtures, isRunning, pool, until } from "../support.ts"
+
+const Pid = { result: Schema.Int }
+const isDeno = "Deno" in globalThis
+
+describe("when the scope of a pool closes, nothing is left", () => {
+  it.live("of idle workers, of busy ones, of ones that do not obey, of their children", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const workers = yield* Scope.provide(pool({ size: 4 }), scope)
+      yield* until("all workers", () => Effect.runSync(workers.snapshot).workers.length === 4)
+      const pids = (yield* workers.snapshot).workers.flatMap((worker) => worker.pid ?? [])
+      assert.strictEqual(pids.length, 4)
+      const grandchild = yield* workers.call("sample:spawn_sleeper", [], Pid)
+      yield* Effect.forkScoped(Effect.exit(workers.call("sample:sleep", [60])), { startImmediately: true })
+      yield* Effect.forkScoped(Effect.exit(workers.call("sample:swallow")), { startImmediately: true })
+      assert.isTrue([...pids, grandchild].every(isRunning))
+      yield* Scope.close(scope, Exit.void)
+      // The grandchild is the init process's to bury now, in its own time.
+      assert.deepStrictEqual(pids.filter(isRunning), [])
+      yield* until("the grandchild's end", () => !isRunning(grandchild))
+    })
+  )
+
+  it.live("and closing twice is closing once; calls after it say so", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const workers = yield* Scope.provide(pool(), scope)
+      const waiting = yield* Effect.forkChild(Effect.flip(workers.call("sample:sleep", [60])), {
+        startImmediately: true
+      })
+      yield* Scope.close(scope, Exit.void)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual((yield* Fiber.join(waiting))._tag, "WorkerLost")
+      const error = yield* Effect.flip(workers.call("math:sqrt", [1]))
+      assert.strictEqual(error._tag === "PoolUnavailable" && error.reason, "closed")
+    })
+  )
+})
+
+describe("when this process is killed, nothing is left", () => {
+  it.live(
+    "in whatever state a worker is, with its children, within seconds",
+    () =>
+      Effect.gen(function* () {
+        const holder = yield* Effect.acquireRelease(
+          Effect.sync(() =>
+            spawn(
+              process.execPath,
+              [
+                ...(isDeno ? ["run", "-A"] : []),
+                fileURLToPath(new URL("../fixtures/holder.ts", import.meta.url))
+              ],
+              { stdio: ["ignore", "pipe", "inherit"] }
+            )
+          ),
+          (child) => Effect.sync(() => child.kill("SIGKILL"))
+        )
+        const line = yield* Effect.callback<string>((resume) => {
+          createInterface({ input: holder.stdout }).once("line", (text) => resume(Effect.succeed(text)))
+        }).pipe(Effect.timeout("20 seconds"))
+        const pids = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Array(Schema.Int)))(line)
+        assert.strictEqual(pids.length, 6)
+        assert.isTrue(pids.every(isRunning))
+        holder.kill("SIGKILL")
+        yield* until("all of them to end", () => !pids.some(isRunning))
+      }),
+    30_000
+  )
+})
+
+it.live("a worker that dies takes its children along", () =>
+  Effect.gen(function* () {
+    const workers = yield* WorkerPool.make({ size: 1, pythonPath: [fixtures], output: "ignore" })
+    const grandchild = yield* workers.call("sample:spawn_sleeper", [], Pid)
+    yield* Effect.flip(workers.call("sample:die", [1]))
+    yield* until("the grandchild's end", () => !isRunning(grandchild))
+  })
+)

@@ -1,0 +1,141 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Interpreter from "../../src/transport/Interpreter.ts"
+import { fixtures, pool } from "../support.ts"
+import type { WorkerPool } from "@fireweed/worker-pool"
+import process from "node:process"
+
+const folder = Effect.acquireRelease(
+  Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "fireweed-test-")))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+)
+
+const script = (path: string, body: string): string => {
+  writeFileSync(path, `#!/bin/sh\n${body}\n`)
+  chmodSync(path, 0o755)
+  return path
+}
+
+const python = Interpreter.find({ python: undefined, cwd: process.cwd(), env: process.env })
+
+const find = (env: { readonly [name: string]: string }, cwd = "/") =>
+  Interpreter.find({ python: undefined, cwd, env })
+
+const failure = (options: WorkerPool.Options) => Effect.flip(pool(options))
+
+describe("a pool that cannot start says why, and names the fix", () => {
+  it.live("no such interpreter", () =>
+    Effect.gen(function* () {
+      const error = yield* failure({ python: "/nowhere/python3" })
+      assert.strictEqual(error.reason, "interpreter-not-found")
+      assert.include(error.message, "/nowhere/python3: no such file")
+      assert.include(error.message, "FIREWEED_PYTHON")
+      assert.strictEqual((yield* failure({ python: "no-such-python" })).reason, "interpreter-not-found")
+    })
+  )
+
+  it.live("something that is no program", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "python3")
+      writeFileSync(path, "text")
+      assert.strictEqual((yield* failure({ python: path })).reason, "interpreter-not-executable")
+      chmodSync(path, 0o755)
+      // The kernel cannot run it, the shell may try: either way it is no Python.
+      assert.include(["interpreter-not-executable", "exited"], (yield* failure({ python: path })).reason)
+      assert.strictEqual((yield* failure({ python: fixtures })).reason, "interpreter-not-executable")
+    })
+  )
+
+  it.live("a program that is no Python", () =>
+    Effect.gen(function* () {
+      const bin = yield* folder
+      const quiet = yield* failure({ python: script(join(bin, "quiet"), "exit 0") })
+      assert.strictEqual(quiet.reason, "exited")
+      const loud = yield* failure({ python: script(join(bin, "loud"), "echo I am no Python >&2; exit 7") })
+      assert.strictEqual(loud.reason, "exited")
+      assert.include(loud.message, "status 7")
+      assert.include(loud.message, "I am no Python")
+      const babbling = yield* failure({
+        python: script(join(bin, "babbling"), "echo garbage of some length here >&4; sleep 5")
+      })
+      assert.strictEqual(babbling.reason, "handshake")
+      const hanging = yield* failure({
+        python: script(join(bin, "hanging"), "sleep 600"),
+        startTimeout: "300 millis"
+      })
+      assert.strictEqual(hanging.reason, "timeout")
+    })
+  )
+
+  it.live("no such working folder", () =>
+    Effect.gen(function* () {
+      const error = yield* failure({ cwd: "/nowhere" })
+      assert.strictEqual(error.reason, "folder-not-found")
+      assert.include(error.message, "/nowhere")
+    })
+  )
+
+  it.live("a Python too old", () =>
+    Effect.gen(function* () {
+      const exe = yield* python
+      const fake = join(yield* folder, "python3")
+      // A real interpreter that says it is 3.8: what the boot script sees is all that counts.
+      script(
+        fake,
+        `exec "${exe}" -c 'import sys; sys.version_info = (3, 8, 18, "final", 0); sys.argv = sys.argv[1:]; exec(compile(open(sys.argv[0]).read(), sys.argv[0], "exec"), {"__name__": "__main__", "__file__": sys.argv[0]})' "$@"`
+      )
+      const error = yield* failure({ python: fake })
+      assert.strictEqual(error.reason, "python-too-old")
+      assert.match(error.message, /is Python 3\.8\.18, needs 3\.9 or newer/)
+      const scope = yield* Scope.make()
+      const workers = yield* Scope.provide(pool({ python: exe }), scope)
+      assert.strictEqual(yield* workers.call("math:sqrt", [16]), 4)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("the interpreter is found", () => {
+  it.live("in FIREWEED_PYTHON, then VIRTUAL_ENV, then .venv, then on the PATH", () =>
+    Effect.gen(function* () {
+      const home = yield* folder
+      const make = (path: string): string => {
+        const full = join(home, path)
+        // A file with the start of a program, since a script on the PATH is asked what it stands for.
+        writeFileSync(full, "\u007fELF")
+        chmodSync(full, 0o755)
+        return full
+      }
+      for (const path of ["venv/bin", "cwd/.venv/bin", "path"])
+        mkdirSync(join(home, path), { recursive: true })
+      const given = make("given")
+      const venv = make("venv/bin/python")
+      const local = make("cwd/.venv/bin/python")
+      const named = make("path/python3")
+      const cwd = join(home, "cwd")
+      const PATH = join(home, "path")
+      assert.strictEqual(
+        yield* find({ FIREWEED_PYTHON: given, VIRTUAL_ENV: join(home, "venv"), PATH }, cwd),
+        given
+      )
+      assert.strictEqual(yield* find({ VIRTUAL_ENV: join(home, "venv"), PATH }, cwd), venv)
+      assert.strictEqual(yield* find({ VIRTUAL_ENV: "", FIREWEED_PYTHON: "", PATH }, cwd), local)
+      assert.strictEqual(yield* find({ PATH }, home), named)
+      const error = yield* Effect.flip(find({ PATH: home }, home))
+      assert.strictEqual(error.reason, "interpreter-not-found")
+    })
+  )
+
+  it.live("behind a shim, which is asked once; a wrapper that was named is run as it is", () =>
+    Effect.gen(function* () {
+      const exe = yield* python
+      const home = yield* folder
+      const shim = script(join(home, "python3"), `exec "${exe}" "$@"`)
+      assert.notStrictEqual(yield* find({ PATH: `${home}:${process.env["PATH"] ?? ""}` }, home), shim)
+      assert.strictEqual(yield* find({ FIREWEED_PYTHON: shim, PATH: "" }, home), shim)
+    })
+  )
+})

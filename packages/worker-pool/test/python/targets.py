@@ -1,0 +1,295 @@
+"""What the worker under test is asked to run."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+NOT_CALLABLE = 3
+seen = []
+
+
+def echo(*args, **kwargs):
+    return [list(args), kwargs] if kwargs else (args[0] if len(args) == 1 else list(args))
+
+
+def evaluate(source, **names):
+    """The value of an expression, or of `result` after statements."""
+    scope = dict(names)
+    try:
+        code = compile(source, "<test>", "eval")
+    except SyntaxError:
+        exec(source, globals(), scope)
+        return scope.get("result")
+    return eval(code, globals(), scope)
+
+
+class Nested:
+    @staticmethod
+    def double(x):
+        return 2 * x
+
+
+# ---------------------------------------------------------------- noise
+
+
+def noise():
+    forged = b"FW\x83\x01\x01\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x0042"
+    print("no end of line", end="")
+    sys.stdout.write("\0\ud800\n")
+    os.write(1, forged)
+    os.write(2, b"\xff\xfe\n")
+    subprocess.run([sys.executable, "-c", "print('from a child')"])
+    return "still fine"
+
+
+def vandalise():
+    """Write to, close and replace the low descriptors."""
+    for fd in range(3, 21):
+        for act in (lambda: os.write(fd, b"x" * 64), lambda: os.close(fd), lambda: os.dup2(1, fd)):
+            with contextlib.suppress(OSError):
+                act()
+    return "done"
+
+
+def steal_names():
+    """What a test that patches too much leaves behind."""
+    import json
+    import threading
+
+    os.write = os.read = time.sleep = time.monotonic = json.dumps = json.loads = threading.Lock = None
+    os.getpid = os._exit = None
+    sys.modules.clear()
+
+
+# ---------------------------------------------------------------- errors
+
+
+class Silent(Exception):
+    def __str__(self):
+        raise ValueError("no")
+
+
+class Exits(Exception):
+    def __str__(self):
+        sys.exit(9)
+
+
+class Evil(Exception):
+    def __getattribute__(self, name):
+        raise RuntimeError("do not touch")
+
+    @property
+    def __class__(self):
+        raise RuntimeError("do not ask")
+
+
+class BadNotes(Exception):
+    pass
+
+
+class Text(str):
+    def __len__(self):
+        raise RuntimeError("no")
+
+
+def throw(name, *args):
+    raise globals().get(name, getattr(__builtins__, name, None) if not isinstance(__builtins__, dict) else __builtins__.get(name))(*args)
+
+
+def throw_chain():
+    try:
+        try:
+            {}["a"]
+        except KeyError as error:
+            raise ValueError("b") from error
+    except ValueError:
+        raise TypeError("c")
+
+
+def throw_from_none():
+    try:
+        {}["a"]
+    except KeyError:
+        raise ValueError("alone") from None
+
+
+def throw_cyclic():
+    a, b = ValueError("a"), ValueError("b")
+    a.__cause__, b.__cause__ = b, a
+    raise a
+
+
+def throw_long_chain():
+    error = None
+    for i in range(1000):
+        following = ValueError(i)
+        following.__cause__ = error
+        error = following
+    raise error
+
+
+def throw_notes():
+    error = BadNotes("x")
+    error.__notes__ = ["one", 2, Text("three"), "n" * 100000]
+    raise error
+
+
+def throw_group():
+    raise ExceptionGroup("several", [ValueError(1), ExceptionGroup("inner", [KeyError("k")] * 100)])  # noqa: F821
+
+
+def throw_deep():
+    return throw_deep()
+
+
+def throw_forged():
+    import fireweed
+
+    raise fireweed.Cancelled("forged")
+
+
+def type_of_text():
+    raise ValueError(Text("tricky"))
+
+
+# ---------------------------------------------------------------- time
+
+
+def spin(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+    return "spun"
+
+
+def sleep(seconds):
+    time.sleep(seconds)
+    return "slept"
+
+
+def catastrophe():
+    return re.match(r"(a+)+$", "a" * 40 + "b")
+
+
+def tidy(seconds):
+    try:
+        time.sleep(60)
+    finally:
+        time.sleep(seconds)
+        seen.append("tidied")
+
+
+def stubborn():
+    try:
+        time.sleep(60)
+    except BaseException as error:
+        return type(error).__name__
+
+
+def mute():
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+
+
+def trace():
+    def tracer(*_):
+        raise RuntimeError("traced")
+
+    sys.settrace(tracer)
+
+
+def hold_gil(seconds):
+    import ctypes
+
+    print("holding", flush=True)
+    ctypes.PyDLL(None).usleep(int(seconds * 1e6))
+
+
+def grandchild():
+    return subprocess.Popen(["sleep", "600"]).pid
+
+
+# ---------------------------------------------------------------- fork
+
+
+def fork(how):
+    """The pid of a copy that comes back from this function in its own way."""
+    pid = os.fork()
+    if pid:
+        return pid
+    if how == "raise":
+        raise ValueError("in the copy")
+    if how == "exit":
+        sys.exit(7)
+    if how == "grandchild" and os.fork():
+        os._exit(0)
+    return "from the copy"
+
+
+def reap(pid):
+    return os.waitpid(pid, 0)[1] >> 8
+
+
+def parallel():
+    import multiprocessing
+
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        return pool.map(abs, [-1, -2, 3])
+
+
+# ---------------------------------------------------------------- sessions, coroutines, generators
+
+
+class Counter:
+    closed = []
+
+    def __init__(self, start=0):
+        self.value = start
+
+    def add(self, n=1):
+        self.value += n
+        return self.value
+
+    def close(self):
+        self.closed.append(self.value)
+
+
+class Managed:
+    def __enter__(self):
+        self.entered = True
+        return self
+
+    def __exit__(self, *_):
+        seen.append("left")
+        raise ValueError("on the way out")
+
+    def is_entered(self):
+        return self.entered
+
+
+def closed():
+    return Counter.closed
+
+
+async def later(value, seconds=0):
+    import asyncio
+
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        seen.append("awaited")
+    return value
+
+
+def generate():
+    yield 1
+
+
+def thread_fails():
+    thread = threading.Thread(target=lambda: 1 / 0)
+    thread.start()
+    thread.join()

@@ -1,0 +1,170 @@
+import random
+import sys
+import time
+import unittest
+
+from driver import ERROR, PING, PONG, RESULT, Worker, until
+
+
+class Cancel(unittest.TestCase):
+    def running(self, worker, call):
+        """Wait until the worker says that it runs this call."""
+
+        def busy():
+            worker.send(PING)
+            return worker.expect(PONG)["busy"] == call
+
+        self.assertTrue(until(busy))
+
+    def cancelled(self, worker, call, started=True, ring=0):
+        worker.cancel(call)
+        if ring:
+            time.sleep(ring)
+            worker.ring()
+        kind, got, report = worker.receive()
+        self.assertEqual((kind, got, report and report["code"]), (ERROR, call, "cancelled"))
+        self.assertEqual(report["started"], started)
+        return report
+
+    def test_interrupts_python_code_and_system_calls(self):
+        with Worker() as worker:
+            for target, *args in (("spin", 60), ("sleep", 60), ("time:sleep", 60), ("evaluate", "threading.Lock().acquire() and threading.Event().wait()")):
+                with self.subTest(target):
+                    call = worker.call(target, *args)
+                    self.running(worker, call)
+                    self.cancelled(worker, call)
+                    self.assertTrue(worker.quiet())
+            report = self.cancelled(worker, worker_call_running(self, worker, "spin", 60))
+            self.assertEqual(report["error"]["type"], "fireweed.Cancelled")
+            self.assertEqual(report["error"]["frames"][-1][2], "spin")
+            self.assertEqual(worker.ask("echo", 1), 1)
+
+    def test_the_doorbell_reaches_c_code_that_holds_the_interpreter(self):
+        with Worker() as worker:
+            for target, *args in (("catastrophe",), ("evaluate", "7 ** 30_000_000 and None")):
+                with self.subTest(target):
+                    call = worker.call(target, *args)
+                    time.sleep(0.2)
+                    self.cancelled(worker, call, ring=0.02)
+            self.assertEqual(worker.ask("echo", 1), 1)
+
+    def test_a_doorbell_alone_means_nothing(self):
+        with Worker() as worker:
+            call = worker.call("sleep", 0.3)
+            self.running(worker, call)
+            for _ in range(20):
+                worker.ring()
+                time.sleep(0.005)
+            self.assertEqual(worker.result(call), "slept")
+            for _ in range(20):
+                worker.ring()
+            self.assertEqual(worker.ask("spin", 0.05), "spun")
+
+    def test_a_late_or_foreign_cancel_does_nothing(self):
+        with Worker() as worker:
+            worker.ask("echo", 1)
+            call = worker.call("sleep", 0.2)
+            self.running(worker, call)
+            for other in (1, 0, 999):
+                worker.cancel(other)
+                worker.ring()
+            self.assertEqual(worker.result(call), "slept")
+            self.assertTrue(worker.quiet())
+
+    def test_a_waiting_call_is_dropped_at_once(self):
+        with Worker() as worker:
+            slow = worker.call("sleep", 1)
+            waiting = [worker.call("evaluate", "seen.append(1)") for _ in range(3)]
+            last = worker.call("evaluate", "len(seen)")
+            for call in waiting:
+                self.cancelled(worker, call, started=False)
+            self.assertEqual(worker.result(slow), "slept")
+            self.assertEqual(worker.result(last), 0)
+
+    def test_clean_up_runs_undisturbed(self):
+        with Worker() as worker:
+            call = worker_call_running(self, worker, "tidy", 0.3)
+            worker.cancel(call)
+            for _ in range(10):
+                time.sleep(0.02)
+                worker.cancel(call)
+                worker.ring()
+            self.assertEqual(worker.receive()[2]["code"], "cancelled")
+            self.assertEqual(worker.ask("evaluate", "seen"), ["tidied"])
+
+    def test_who_swallows_it_gives_a_result(self):
+        with Worker() as worker:
+            call = worker_call_running(self, worker, "stubborn")
+            worker.cancel(call)
+            self.assertEqual(worker.result(call), "Cancelled")
+
+    def test_sessions_can_be_cancelled(self):
+        with Worker() as worker:
+            worker.last += 1
+            worker.send(0x09, worker.last, ["time:sleep", [60], None, {"session": "s"}])
+            self.running(worker, worker.last)
+            self.cancelled(worker, worker.last)
+            self.assertEqual(worker.fails("add", session="s").code, "target")
+
+    def test_the_portable_way(self):
+        with Worker(env={"FIREWEED_PORTABLE": "1"}) as worker:
+            call = worker_call_running(self, worker, "spin", 60)
+            self.cancelled(worker, call)
+            call = worker_call_running(self, worker, "sleep", 0.3)
+            self.assertIn(self.portable_end(worker, call), ("cancelled", "slept"))
+            self.assertEqual(worker.ask("echo", 1), 1)
+            worker.to.shutdown(1)
+            self.assertEqual(worker.wait(), -9)
+
+    def portable_end(self, worker, call):
+        worker.cancel(call)
+        value = worker.receive()[2]
+        return value["code"] if isinstance(value, dict) else value
+
+    def test_two_thousand_random_cancels(self):
+        """Exactly one terminal frame each; none for what was not cancelled; none that is wrong."""
+        chance = random.Random(sys.version_info[1])
+        with Worker() as worker:
+            done, tally = 0, {"cancelled": 0, "dropped": 0, "result": 0}
+            live, marked = {}, set()
+            while done < 2000 or live:
+                while len(live) < 4 and done + len(live) < 2000:
+                    target = chance.choice(("spin", "sleep", "echo"))
+                    value = chance.choice((0, 0.0001, 0.001, 0.004))
+                    call = worker.call(target, value)
+                    live[call] = {"spin": "spun", "sleep": "slept", "echo": value}[target]
+                for call in list(live):
+                    if call not in marked and chance.random() < 0.5:
+                        marked.add(call)
+                        worker.cancel(call)
+                        if chance.random() < 0.5:
+                            worker.ring()
+                if chance.random() < 0.3:
+                    time.sleep(chance.random() * 0.004)
+                kind, call, value = worker.receive()
+                self.assertIn(call, live, "a second or an unknown answer: %r" % (value,))
+                expected = live.pop(call)
+                done += 1
+                if kind == RESULT:
+                    self.assertEqual(value, expected)
+                    tally["result"] += 1
+                else:
+                    self.assertEqual(value["code"], "cancelled", value)
+                    self.assertIn(call, marked, "cancelled, but nobody asked for it")
+                    tally["cancelled" if value["started"] else "dropped"] += 1
+            self.assertEqual(sum(tally.values()), 2000)
+            self.assertGreater(min(tally.values()), 20, tally)
+            self.assertTrue(worker.quiet())
+            self.assertEqual(worker.ask("echo", "after"), "after")
+            self.assertEqual(worker.shutdown(), 0)
+            self.assertEqual(worker.output(), ("", ""))
+
+
+def worker_call_running(case, worker, target, *args):
+    call = worker.call(target, *args)
+    case.running(worker, call)
+    return call
+
+
+if __name__ == "__main__":
+    unittest.main()

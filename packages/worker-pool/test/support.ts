@@ -1,0 +1,47 @@
+/** What the tests with a real Python share. */
+import { WorkerPool } from "@fireweed/worker-pool"
+import type { PoolEvent } from "@fireweed/worker-pool"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+/** The folder of `sample.py`. */
+export const fixtures: string = fileURLToPath(new URL("./fixtures", import.meta.url))
+
+/** A pool of real workers that can import `sample`. */
+export const pool = (options: WorkerPool.Options = {}) =>
+  WorkerPool.make({ size: 1, pythonPath: [fixtures], output: "ignore", ...options })
+
+/** Whether a process runs; a zombie does not. */
+export const isRunning = (pid: number): boolean => {
+  try {
+    const status = readFileSync(`/proc/${pid}/stat`, "utf8")
+    return status.slice(status.lastIndexOf(")") + 2, status.lastIndexOf(")") + 3) !== "Z"
+  } catch {
+    return false
+  }
+}
+
+/** Waits until the condition holds, for 10 seconds at most; then dies, and says what was waited for. */
+export const until = (what: string, condition: () => boolean): Effect.Effect<void> =>
+  Effect.suspend(() => (condition() ? Effect.void : Effect.fail("not yet"))).pipe(
+    Effect.retry(Schedule.spaced("10 millis")),
+    Effect.timeoutOrElse({
+      duration: "10 seconds",
+      orElse: () => Effect.die(new Error(`waited too long: ${what}`))
+    }),
+    Effect.orDie
+  )
+
+/** Collects the events of a pool from now on. */
+export const record = (pool: WorkerPool.WorkerPool) =>
+  Effect.gen(function* () {
+    const events: Array<PoolEvent.PoolEvent> = []
+    yield* Effect.forkScoped(
+      Stream.runForEach(pool.events, (event) => Effect.sync(() => events.push(event))),
+      { startImmediately: true }
+    )
+    return events
+  })
