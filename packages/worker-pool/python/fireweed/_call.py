@@ -6,15 +6,8 @@ from ._errors import describe, message_of, type_name
 from ._target import TargetError, resolve
 
 
-class Work:
-    __slots__ = ("args", "deadline", "kwargs", "session", "target")
-
-    def __init__(self, target, args, kwargs, deadline, session):
-        self.target, self.args, self.kwargs, self.deadline, self.session = target, args, kwargs, deadline, session
-
-
 def parse(call):
-    """The decoded meta of a call, every part of it checked. Raises `Refused`."""
+    """From the meta, every part of it checked: the deadline (ms after arrival, or None), and what `perform` needs."""
     meta = call.codec.decode(call.body)
     call.body = None
     if call.kind == _frame.CLOSE:
@@ -30,7 +23,7 @@ def parse(call):
     deadline, session = (opts.get("deadline"), opts.get("session")) if opts else (None, None)
     _expect(deadline is None or type(deadline) in (int, float), "opts.deadline", "a number")
     _expect(type(session) is str or (session is None and call.kind == _frame.CALL), "opts.session", "text")
-    return Work(target, args, kwargs or {}, deadline, session)
+    return deadline, (target, session, args, kwargs or {})
 
 
 def _expect(holds, name, what):
@@ -38,22 +31,22 @@ def _expect(holds, name, what):
         raise Refused("%s: not %s" % (name, what))
 
 
-def perform(call, work):
+def perform(call, target, session, args, kwargs):
     """Everything of a call that may run user code; `Cancelled` may come at any point of it."""
     if call.kind == _frame.CLOSE:
-        call.started = _sessions.has(work.session)
-        return _sessions.close_session(work.session)
+        call.started = _sessions.has(session)
+        return _sessions.close_session(session)
     if call.kind == _frame.OPEN:
-        make = resolve(work.target)
-        _sessions.refuse_open(work.session)
+        make = resolve(target)
+        _sessions.refuse_open(session)
         call.started = True
-        return _sessions.open_session(work.session, make, work.args, work.kwargs)
-    if work.session is None:
-        function = resolve(work.target)
+        return _sessions.open_session(session, make, args, kwargs)
+    if session is None:
+        function = resolve(target)
     else:
-        function = _sessions.session_method(work.session, work.target)
+        function = _sessions.session_method(session, target)
     call.started = True
-    value = function(*work.args, **work.kwargs)
+    value = function(*args, **kwargs)
     return _coroutines.run(value) if type(value) is _coroutines.Coroutine else value
 
 

@@ -95,7 +95,7 @@ def _is_exact(value):
 
 
 def _first_refusal(value, name):
-    """Walk in reading order to the first thing that JSON cannot carry, and say why. Iterative: depth may be the reason."""
+    """The first thing in reading order that JSON cannot carry, and why. Iterative: depth may be the reason."""
     open_ids = set()  # the containers between the root and here
     todo = [(value, name, 0)]
     while todo:

@@ -85,7 +85,8 @@ def _describe(error, depth, seen):
         add("context", _context(error))
     if _group_class is not None and issubclass(cls, _group_class) and depth < _DEPTH:
         members = _group_class.__dict__["exceptions"].__get__(error)
-        data["group"] = [_describe(e, depth + 1, seen) for e in members[:_GROUP] if id(e) not in seen and len(seen) < _TOTAL]
+        fresh = (e for e in members[:_GROUP] if id(e) not in seen and len(seen) < _TOTAL)
+        data["group"] = [_describe(e, depth + 1, seen) for e in fresh]
     return data
 
 

@@ -26,7 +26,7 @@ def encode(kind, call_id, flags, meta=b""):
 
 
 def parse(data, at, limit):
-    """The header at offset `at` as `(kind, flags, id, bodyLen)`. Every field is checked before anyone allocates by it."""
+    """The header at offset `at` as `(kind, flags, id, bodyLen)`, with every field checked before anyone allocates."""
     magic, kind, flags, call_id, meta_len, nbuf, reserved, body_len = _HEADER.unpack_from(data, at)
     if magic != _MAGIC:
         raise Violation("bad magic 0x%04x" % magic)

@@ -49,7 +49,7 @@ def hello(token, codecs):
 def vitals():
     try:
         rss = int(_pread(_statm, 64, 0).split()[1]) * _page
-    except (OSError, TypeError, IndexError, ValueError):  # no /proc here, or user code closed or replaced the descriptor
+    except (OSError, TypeError, IndexError, ValueError):  # no /proc, or user code closed the descriptor
         rss = None
     return {"rss": rss, "threads": _count() + 1}
 

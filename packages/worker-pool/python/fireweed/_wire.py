@@ -74,7 +74,7 @@ class Wire:
                 self._put(self._outbox.popleft())
 
     def abandon(self):
-        """Close the descriptors in a forked child, which has no business here. Its own children find nothing to close."""
+        """Close the descriptors in a forked child, which has no business here; once, as it may fork, too."""
         for fd in (self._read_fd, self._write_fd):
             if fd >= 0:
                 _close(fd)

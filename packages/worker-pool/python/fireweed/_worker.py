@@ -132,6 +132,7 @@ class Worker:
     def _cancel(self, call_id):
         call = self._waiting.pop(call_id, None)
         if call is not None:
+            call.body = None  # it stays in the queue for a while
             self._send(_frame.ERROR, call_id, _call.report("cancelled", False, "cancelled before it started"))
             return
         call = self._bell.running
@@ -173,8 +174,8 @@ class Worker:
         """The one terminal frame of a call."""
         codec = call.codec
         try:
-            work = _call.parse(call)
-            if work.deadline is not None and (_now() - call.arrived) * 1000 >= work.deadline:
+            deadline, work = _call.parse(call)
+            if deadline is not None and (_now() - call.arrived) * 1000 >= deadline:
                 return self._failure(call, "deadline", "its deadline passed before it started")
         except Refused as error:
             return self._failure(call, "decode", str(error))
@@ -182,7 +183,7 @@ class Worker:
             return self._failure(call, "oom", "no memory to decode the arguments", error)
         try:
             try:
-                value = _cancel.enter(call, _call.perform, call, work)
+                value = _cancel.enter(call, _call.perform, call, *work)
             finally:
                 # Before anything of ours is called: what user code left behind must not run in the runtime.
                 if _gettrace() is not None:

@@ -113,7 +113,8 @@ describe("a peer that breaks a rule", () => {
   it("random damage ends in a violation or in frames, never in an exception", () => {
     const bytes = join(samples.flatMap((frame) => Frame.encode(frame)))
     let seed = 7
-    const random = (below: number): number => (seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31) % below
+    const random = (below: number): number =>
+      Math.floor(((seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31) * below)
     let violations = 0
     for (let round = 0; round < 3_000; round++) {
       const damaged = bytes.slice(0, 1 + random(bytes.length))

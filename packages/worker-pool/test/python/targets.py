@@ -1,5 +1,6 @@
 """What the worker under test is asked to run."""
 
+import builtins
 import contextlib
 import os
 import re
@@ -98,7 +99,7 @@ class Text(str):
 
 
 def throw(name, *args):
-    raise globals().get(name, getattr(__builtins__, name, None) if not isinstance(__builtins__, dict) else __builtins__.get(name))(*args)
+    raise (globals().get(name) or getattr(builtins, name))(*args)
 
 
 def throw_chain():
@@ -170,6 +171,11 @@ def spin(seconds):
 def sleep(seconds):
     time.sleep(seconds)
     return "slept"
+
+
+def open_and_close():
+    while True:
+        open("/dev/null", "rb").close()
 
 
 def catastrophe():

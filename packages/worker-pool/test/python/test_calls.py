@@ -1,6 +1,7 @@
 import os
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -307,9 +308,9 @@ class Coroutines(Shared):
         self.assertEqual([self.ask("later", i) for i in range(3)], [0, 1, 2])
 
     def test_cancel_lets_them_clean_up(self):
+        self.ask("later", 0)
         call = self.worker.call("later", 1, 60)
-        self.worker.send(PING)
-        self.worker.expect(PONG)
+        time.sleep(0.2)
         self.worker.cancel(call)
         self.assertEqual(self.worker.receive()[2]["code"], "cancelled")
         self.assertIn("awaited", self.ask("evaluate", "seen"))
@@ -325,7 +326,7 @@ class Errors(Shared):
         self.assertEqual((error["type"], error["message"]), ("ValueError", "because"))
         file, line, name, source = error["frames"][-1]
         self.assertEqual((os.path.basename(file), name), ("targets.py", "throw"))
-        self.assertIn("raise globals()", source)
+        self.assertIn("raise (globals()", source)
         self.assertGreater(line, 0)
         self.assertFalse([frame for frame in error["frames"] if "fireweed" in frame[0] or frame[0] == BOOT])
         self.assertEqual(self.error("throw", "Silent")["type"], "targets.Silent")
@@ -376,11 +377,12 @@ class Errors(Shared):
         self.assertEqual(notes[1:3], ["<int>", "<targets.Text>"])
         self.assertLessEqual(len(notes[3]), 64 * 1024)
 
-    @unittest.skipIf(sys.version_info < (3, 11), "ExceptionGroup is of 3.11")
-    def test_groups(self):
-        error = self.error("throw_group")
-        self.assertEqual([member["type"] for member in error["group"]], ["ValueError", "ExceptionGroup"])
-        self.assertEqual(error["group"][1]["group"][0]["type"], "KeyError")
+    if sys.version_info >= (3, 11):
+
+        def test_groups(self):
+            error = self.error("throw_group")
+            self.assertEqual([member["type"] for member in error["group"]], ["ValueError", "ExceptionGroup"])
+            self.assertEqual(error["group"][1]["group"][0]["type"], "KeyError")
 
     def test_errno(self):
         self.assertEqual(self.error("evaluate", "open('/no/such')")["errno"], 2)

@@ -16,6 +16,11 @@ class Cancel(unittest.TestCase):
 
         self.assertTrue(until(busy))
 
+    def start(self, worker, target, *args):
+        call = worker.call(target, *args)
+        self.running(worker, call)
+        return call
+
     def cancelled(self, worker, call, started=True, ring=0):
         worker.cancel(call)
         if ring:
@@ -27,20 +32,20 @@ class Cancel(unittest.TestCase):
         return report
 
     def test_interrupts_python_code_and_system_calls(self):
-        with Worker() as worker:
+        with warm() as worker:
             for target, *args in (("spin", 60), ("sleep", 60), ("time:sleep", 60), ("evaluate", "threading.Lock().acquire() and threading.Event().wait()")):
                 with self.subTest(target):
                     call = worker.call(target, *args)
                     self.running(worker, call)
                     self.cancelled(worker, call)
                     self.assertTrue(worker.quiet())
-            report = self.cancelled(worker, worker_call_running(self, worker, "spin", 60))
+            report = self.cancelled(worker, self.start(worker, "spin", 60))
             self.assertEqual(report["error"]["type"], "fireweed.Cancelled")
             self.assertEqual(report["error"]["frames"][-1][2], "spin")
             self.assertEqual(worker.ask("echo", 1), 1)
 
     def test_the_doorbell_reaches_c_code_that_holds_the_interpreter(self):
-        with Worker() as worker:
+        with warm() as worker:
             for target, *args in (("catastrophe",), ("evaluate", "7 ** 30_000_000 and None")):
                 with self.subTest(target):
                     call = worker.call(target, *args)
@@ -49,7 +54,7 @@ class Cancel(unittest.TestCase):
             self.assertEqual(worker.ask("echo", 1), 1)
 
     def test_a_doorbell_alone_means_nothing(self):
-        with Worker() as worker:
+        with warm() as worker:
             call = worker.call("sleep", 0.3)
             self.running(worker, call)
             for _ in range(20):
@@ -61,7 +66,7 @@ class Cancel(unittest.TestCase):
             self.assertEqual(worker.ask("spin", 0.05), "spun")
 
     def test_a_late_or_foreign_cancel_does_nothing(self):
-        with Worker() as worker:
+        with warm() as worker:
             worker.ask("echo", 1)
             call = worker.call("sleep", 0.2)
             self.running(worker, call)
@@ -72,7 +77,7 @@ class Cancel(unittest.TestCase):
             self.assertTrue(worker.quiet())
 
     def test_a_waiting_call_is_dropped_at_once(self):
-        with Worker() as worker:
+        with warm() as worker:
             slow = worker.call("sleep", 1)
             waiting = [worker.call("evaluate", "seen.append(1)") for _ in range(3)]
             last = worker.call("evaluate", "len(seen)")
@@ -82,8 +87,8 @@ class Cancel(unittest.TestCase):
             self.assertEqual(worker.result(last), 0)
 
     def test_clean_up_runs_undisturbed(self):
-        with Worker() as worker:
-            call = worker_call_running(self, worker, "tidy", 0.3)
+        with warm() as worker:
+            call = self.start(worker, "tidy", 0.3)
             worker.cancel(call)
             for _ in range(10):
                 time.sleep(0.02)
@@ -92,14 +97,37 @@ class Cancel(unittest.TestCase):
             self.assertEqual(worker.receive()[2]["code"], "cancelled")
             self.assertEqual(worker.ask("evaluate", "seen"), ["tidied"])
 
-    def test_who_swallows_it_gives_a_result(self):
+    def test_an_interrupt_that_c_code_forgot_is_repeated_by_the_doorbell(self):
+        with warm() as worker:
+            for _ in range(60):
+                call = self.start(worker, "open_and_close")
+                worker.cancel(call)
+                for _ in range(100):
+                    if not worker.quiet(0.02):
+                        break
+                    worker.ring()
+                self.assertEqual(worker.receive()[2]["code"], "cancelled")
+
+    def test_while_importing(self):
+        """Not started; and the module can be imported afterwards."""
         with Worker() as worker:
-            call = worker_call_running(self, worker, "stubborn")
+            for _ in range(3):
+                call = worker.call("echo", 1)
+                worker.cancel(call)
+                kind, got, value = worker.receive()
+                self.assertEqual(got, call)
+                if kind == ERROR:
+                    self.assertEqual((value["code"], value["started"]), ("cancelled", False))
+            self.assertEqual(worker.ask("echo", 1), 1)
+
+    def test_who_swallows_it_gives_a_result(self):
+        with warm() as worker:
+            call = self.start(worker, "stubborn")
             worker.cancel(call)
             self.assertEqual(worker.result(call), "Cancelled")
 
     def test_sessions_can_be_cancelled(self):
-        with Worker() as worker:
+        with warm() as worker:
             worker.last += 1
             worker.send(0x09, worker.last, ["time:sleep", [60], None, {"session": "s"}])
             self.running(worker, worker.last)
@@ -107,10 +135,10 @@ class Cancel(unittest.TestCase):
             self.assertEqual(worker.fails("add", session="s").code, "target")
 
     def test_the_portable_way(self):
-        with Worker(env={"FIREWEED_PORTABLE": "1"}) as worker:
-            call = worker_call_running(self, worker, "spin", 60)
+        with warm(env={"FIREWEED_PORTABLE": "1"}) as worker:
+            call = self.start(worker, "spin", 60)
             self.cancelled(worker, call)
-            call = worker_call_running(self, worker, "sleep", 0.3)
+            call = self.start(worker, "sleep", 0.3)
             self.assertIn(self.portable_end(worker, call), ("cancelled", "slept"))
             self.assertEqual(worker.ask("echo", 1), 1)
             worker.to.shutdown(1)
@@ -124,7 +152,7 @@ class Cancel(unittest.TestCase):
     def test_two_thousand_random_cancels(self):
         """Exactly one terminal frame each; none for what was not cancelled; none that is wrong."""
         chance = random.Random(sys.version_info[1])
-        with Worker() as worker:
+        with warm() as worker:
             done, tally = 0, {"cancelled": 0, "dropped": 0, "result": 0}
             live, marked = {}, set()
             while done < 2000 or live:
@@ -160,10 +188,11 @@ class Cancel(unittest.TestCase):
             self.assertEqual(worker.output(), ("", ""))
 
 
-def worker_call_running(case, worker, target, *args):
-    call = worker.call(target, *args)
-    case.running(worker, call)
-    return call
+def warm(**options):
+    """A worker that has imported targets.py: a call that is cancelled while it imports has not started."""
+    worker = Worker(**options)
+    worker.ask("echo", 0)
+    return worker
 
 
 if __name__ == "__main__":

@@ -1,0 +1,405 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { TestClock } from "effect/testing"
+import { PoolUnavailable } from "../../src/CallError.ts"
+import type { CallError } from "../../src/CallError.ts"
+import * as Timers from "../../src/internal/Timers.ts"
+import * as Dispatcher from "../../src/pool/Dispatcher.ts"
+import type { Request } from "../../src/pool/Request.ts"
+import * as Requests from "../../src/pool/Request.ts"
+import * as Frame from "../../src/protocol/Frame.ts"
+import * as Json from "../../src/protocol/Json.ts"
+import type { Assignment, Worker } from "../../src/worker/Worker.ts"
+import type { WorkerState } from "../../src/worker/WorkerState.ts"
+
+/** A worker that does what the test says, and notes what it is told. */
+class FakeWorker implements Worker {
+  readonly hello = {
+    proto: 1,
+    runtime: "",
+    python: [3, 11],
+    impl: "",
+    exe: "",
+    pid: 1,
+    token: "",
+    codecs: ["json"]
+  }
+  readonly answered = Effect.never
+  readonly ended = Effect.never
+  readonly id: string
+  readonly cancelled: Array<string> = []
+  now: WorkerState = "ready"
+  running: Assignment | undefined
+  readonly given: Array<string> = []
+
+  constructor(id: string) {
+    this.id = id
+  }
+  state(): WorkerState {
+    return this.now
+  }
+  pid(): number {
+    return 1
+  }
+  served(): number {
+    return 0
+  }
+  drain(): void {
+    this.now = "draining"
+  }
+  assign(assignment: Assignment): void {
+    assert.strictEqual(this.now, "ready", `${this.id} was given a call while ${this.now}`)
+    this.now = "busy"
+    this.running = assignment
+    this.given.push(new TextDecoder().decode(assignment.meta))
+  }
+  cancel(): void {
+    this.cancelled.push(this.given.at(-1) ?? "")
+  }
+}
+
+const setUp = (options: { readonly limit?: number; readonly timeout?: number } = {}) =>
+  Effect.gen(function* () {
+    const timers = yield* Timers.make
+    const workers: Array<FakeWorker> = []
+    const dispatcher = Dispatcher.make({
+      timers,
+      limit: options.limit ?? 10,
+      timeout: options.timeout ?? 10_000,
+      workers: () => workers
+    })
+    const outcomes = new Map<string, string>()
+    let order = 0
+
+    const hire = (id: string): FakeWorker => {
+      const worker = new FakeWorker(id)
+      workers.push(worker)
+      dispatcher.offer(worker)
+      return worker
+    }
+    const submit = (
+      name: string,
+      more: { readonly pinned?: Worker; readonly deadline?: number } = {}
+    ): Request => {
+      const request: Request = {
+        kind: 2,
+        target: name,
+        meta: () => new TextEncoder().encode(name),
+        pinned: more.pinned,
+        session: more.pinned === undefined ? undefined : "key",
+        deadline:
+          more.deadline === undefined
+            ? undefined
+            : { at: timers.now() + more.deadline, length: more.deadline },
+        settle: (result) => {
+          assert.isFalse(outcomes.has(name), `${name} was settled twice`)
+          outcomes.set(name, describeOutcome(Effect.runSyncExit(result)))
+        },
+        order: order++,
+        place: Requests.NEW,
+        timers: []
+      }
+      dispatcher.submit(request)
+      return request
+    }
+    const answer = (worker: FakeWorker, value: Json.Json = "ok"): void => {
+      const { running } = worker
+      worker.running = undefined
+      if (worker.now === "busy") worker.now = "ready"
+      running?.settle({ _tag: "Result", frame: Frame.make(0x83, 1, Json.encodeJson(value)) })
+      if (worker.now === "ready") dispatcher.offer(worker)
+    }
+    const die = (worker: FakeWorker): void => {
+      const { running } = worker
+      worker.running = undefined
+      worker.now = "terminated"
+      dispatcher.retire(worker)
+      running?.settle({
+        _tag: "Lost",
+        stuck: false,
+        end: { reason: "exit", exitCode: 1, signal: null, detail: "exited", stderr: "" }
+      })
+    }
+    return { timers, dispatcher, outcomes, hire, submit, answer, die }
+  })
+
+const describeOutcome = (exit: Exit.Exit<unknown, CallError>): string => {
+  if (Exit.isSuccess(exit)) return `value ${String(exit.value)}`
+  const reason = exit.cause.reasons[0]
+  if (reason?._tag !== "Fail") return "defect"
+  return `${reason.error._tag} ${reason.error.reason}`
+}
+
+describe("order", () => {
+  it.effect("first come, first served; the worker that has been idle longest is next", () =>
+    Effect.gen(function* () {
+      const { answer, hire, submit } = yield* setUp()
+      const [a, b] = [hire("a"), hire("b")]
+      for (const name of ["1", "2", "3", "4", "5"]) submit(name)
+      assert.deepStrictEqual([a.given, b.given], [["1"], ["2"]])
+      answer(b)
+      answer(a)
+      assert.deepStrictEqual(
+        [a.given, b.given],
+        [
+          ["1", "4"],
+          ["2", "3"]
+        ]
+      )
+      answer(a)
+      answer(b)
+      answer(a)
+      submit("6")
+      assert.deepStrictEqual(b.given.at(-1), "6")
+    })
+  )
+
+  it.effect(
+    "a session's call waits for its worker, though another is idle, and keeps its place among all",
+    () =>
+      Effect.gen(function* () {
+        const { answer, hire, submit } = yield* setUp()
+        const a = hire("a")
+        submit("1")
+        const b = hire("b")
+        submit("2", { pinned: a })
+        submit("3")
+        submit("4")
+        submit("5", { pinned: a })
+        assert.deepStrictEqual(b.given, ["3"])
+        for (let round = 0; round < 3; round++) answer(a)
+        assert.deepStrictEqual(a.given, ["1", "2", "4", "5"])
+      })
+  )
+})
+
+describe("limits", () => {
+  it.effect("a full queue refuses at once", () =>
+    Effect.gen(function* () {
+      const { dispatcher, hire, outcomes, submit } = yield* setUp({ limit: 2 })
+      hire("a")
+      for (const name of ["1", "2", "3", "4"]) submit(name)
+      assert.deepStrictEqual([...outcomes], [["4", "QueueFull limit"]])
+      assert.strictEqual(dispatcher.queued(), 2)
+    })
+  )
+
+  it.effect("who waits too long is told once, and never runs", () =>
+    Effect.gen(function* () {
+      const { answer, dispatcher, hire, outcomes, submit } = yield* setUp({ timeout: 500 })
+      const a = hire("a")
+      submit("1")
+      submit("2")
+      yield* TestClock.adjust(400)
+      submit("3")
+      yield* TestClock.adjust(100)
+      assert.deepStrictEqual([...outcomes], [["2", "QueueFull timeout"]])
+      answer(a)
+      assert.deepStrictEqual(a.given, ["1", "3"])
+      yield* TestClock.adjust(5_000)
+      answer(a)
+      assert.deepStrictEqual(outcomes.get("3"), "value ok")
+      assert.strictEqual(dispatcher.queued(), 0)
+    })
+  )
+
+  it.effect("a deadline ends the wait, the work, or refuses what comes too late", () =>
+    Effect.gen(function* () {
+      const { answer, dispatcher, hire, outcomes, submit, timers } = yield* setUp()
+      const a = hire("a")
+      submit("runs", { deadline: 300 })
+      submit("waits", { deadline: 200 })
+      submit("late", { deadline: 0 })
+      assert.strictEqual(outcomes.get("late"), "DeadlineExceeded waiting")
+      yield* TestClock.adjust(200)
+      assert.strictEqual(outcomes.get("waits"), "DeadlineExceeded waiting")
+      yield* TestClock.adjust(100)
+      assert.strictEqual(outcomes.get("runs"), "DeadlineExceeded running")
+      assert.deepStrictEqual(a.cancelled, ["runs"])
+      assert.strictEqual(dispatcher.running(), 1, "its worker is busy until it answers")
+      answer(a)
+      assert.strictEqual(dispatcher.running(), 0)
+      submit("next", { deadline: 300 })
+      answer(a)
+      assert.strictEqual(outcomes.get("next"), "value ok")
+      assert.strictEqual(timers.size(), 0, "no timer is left")
+    })
+  )
+
+  it.effect("the shorter of deadline and patience counts", () =>
+    Effect.gen(function* () {
+      const { hire, outcomes, submit } = yield* setUp({ timeout: 500 })
+      hire("a")
+      submit("1")
+      submit("2", { deadline: 900 })
+      submit("3", { deadline: 100 })
+      yield* TestClock.adjust(1_000)
+      assert.strictEqual(outcomes.get("2"), "QueueFull timeout")
+      assert.strictEqual(outcomes.get("3"), "DeadlineExceeded waiting")
+    })
+  )
+})
+
+describe("a caller that leaves", () => {
+  it.effect(
+    "is taken from the queue, or its call is cancelled; nothing is settled, and nothing is left",
+    () =>
+      Effect.gen(function* () {
+        const { answer, dispatcher, hire, outcomes, submit, timers } = yield* setUp()
+        const a = hire("a")
+        const running = submit("1", { deadline: 1_000 })
+        const queued = submit("2")
+        submit("3")
+        dispatcher.abandon(queued)
+        dispatcher.abandon(running)
+        dispatcher.abandon(running)
+        assert.deepStrictEqual(a.cancelled, ["1"])
+        answer(a)
+        assert.deepStrictEqual(a.given, ["1", "3"])
+        answer(a)
+        assert.deepStrictEqual([...outcomes], [["3", "value ok"]])
+        assert.deepStrictEqual([dispatcher.queued(), dispatcher.running(), timers.size()], [0, 0, 0])
+      })
+  )
+})
+
+describe("a worker that goes", () => {
+  it.effect("takes its session's calls along, and no others", () =>
+    Effect.gen(function* () {
+      const { die, hire, outcomes, submit } = yield* setUp()
+      const a = hire("a")
+      submit("1", { pinned: a })
+      submit("2", { pinned: a })
+      submit("3")
+      die(a)
+      submit("4", { pinned: a })
+      assert.deepStrictEqual(
+        [...outcomes],
+        [
+          ["2", "SessionError lost"],
+          ["1", "WorkerLost exit"],
+          ["4", "SessionError lost"]
+        ]
+      )
+      const b = hire("b")
+      assert.deepStrictEqual(b.given, ["3"])
+    })
+  )
+
+  it.effect("when it only drains, is passed over", () =>
+    Effect.gen(function* () {
+      const { hire, submit } = yield* setUp()
+      const [a, b] = [hire("a"), hire("b")]
+      a.drain()
+      submit("1")
+      assert.deepStrictEqual([a.given, b.given], [[], ["1"]])
+    })
+  )
+})
+
+describe("a pool without workers", () => {
+  const gone = (target: string) =>
+    new PoolUnavailable({ reason: "crash-loop", target, retryAfter: Duration.seconds(1), detail: "all died" })
+
+  it.effect(
+    "lets calls wait, until it is said that none will come; then they fail at once, until one comes",
+    () =>
+      Effect.gen(function* () {
+        const { die, dispatcher, hire, outcomes, submit } = yield* setUp()
+        submit("1")
+        assert.strictEqual(outcomes.size, 0)
+        dispatcher.setUnavailable(gone)
+        assert.strictEqual(outcomes.get("1"), "PoolUnavailable crash-loop")
+        submit("2")
+        assert.strictEqual(outcomes.get("2"), "PoolUnavailable crash-loop")
+        dispatcher.setUnavailable(undefined)
+        const a = hire("a")
+        submit("3")
+        assert.deepStrictEqual(a.given, ["3"])
+        dispatcher.setUnavailable(gone)
+        submit("4")
+        assert.isFalse(outcomes.has("4"), "one still lives")
+        die(a)
+        submit("5")
+        assert.strictEqual(outcomes.get("5"), "PoolUnavailable crash-loop")
+      })
+  )
+
+  it.effect("that is closed refuses what waits and what comes", () =>
+    Effect.gen(function* () {
+      const { dispatcher, hire, outcomes, submit } = yield* setUp()
+      const a = hire("a")
+      submit("1", { pinned: a })
+      submit("2", { pinned: a })
+      submit("3")
+      dispatcher.close()
+      submit("4")
+      assert.deepStrictEqual(
+        ["2", "3", "4"].map((name) => outcomes.get(name)),
+        Array.from({ length: 3 }, () => "PoolUnavailable closed")
+      )
+      assert.isFalse(outcomes.has("1"))
+    })
+  )
+})
+
+it.effect(
+  "under a random mix of all of it, every call is settled at most once, and nothing is left behind",
+  () =>
+    Effect.gen(function* () {
+      const { answer, die, dispatcher, hire, outcomes, submit, timers } = yield* setUp({
+        limit: 20,
+        timeout: 300
+      })
+      let seed = 11
+      // The low bits of such a generator go round in small circles: only the high ones are used.
+      const random = (below: number): number =>
+        Math.floor(((seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31) * below)
+      const staff: Array<FakeWorker> = [hire("0")]
+      const requests: Array<Request> = []
+      const left = new Set<string>()
+      for (let step = 0; step < 20_000; step++) {
+        const worker = staff[random(staff.length)]
+        const request = requests[random(requests.length + 1)]
+        switch (random(8)) {
+          case 0:
+          case 1:
+          case 2:
+            requests.push(
+              submit(`${step}`, {
+                ...(random(3) === 0 && worker !== undefined ? { pinned: worker } : {}),
+                ...(random(3) === 0 ? { deadline: random(200) } : {})
+              })
+            )
+            break
+          case 3:
+          case 4:
+            if (worker?.running !== undefined) answer(worker)
+            break
+          case 5:
+            if (request !== undefined && request.place._tag !== "Settled") {
+              left.add(request.target)
+              dispatcher.abandon(request)
+            }
+            break
+          case 6:
+            yield* TestClock.adjust(random(20))
+            break
+          default:
+            if (worker !== undefined && worker.now !== "terminated" && random(10) === 0) die(worker)
+            if (staff.filter((one) => one.now !== "terminated").length < 3) staff.push(hire(`${step}`))
+        }
+      }
+      yield* TestClock.adjust(1_000)
+      while (staff.some((worker) => worker.running !== undefined)) {
+        for (const worker of staff) if (worker.running !== undefined) answer(worker)
+      }
+      for (const request of requests) {
+        assert.strictEqual(outcomes.has(request.target), !left.has(request.target), request.target)
+      }
+      assert.deepStrictEqual([dispatcher.queued(), dispatcher.running(), timers.size()], [0, 0, 0])
+      assert.isAbove(new Set(outcomes.values()).size, 5)
+    })
+)

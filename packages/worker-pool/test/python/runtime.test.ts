@@ -1,0 +1,23 @@
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { execFile } from "node:child_process"
+import process from "node:process"
+import { fileURLToPath } from "node:url"
+import * as Interpreter from "../../src/transport/Interpreter.ts"
+
+/** The tests of the Python package are Python: they drive a worker over its descriptors, with no TypeScript between. */
+it.live(
+  "the tests of the Python runtime pass",
+  () =>
+    Effect.gen(function* () {
+      const python = yield* Interpreter.find({ python: undefined, cwd: process.cwd(), env: process.env })
+      const report = yield* Effect.callback<string>((resume) => {
+        const folder = fileURLToPath(new URL(".", import.meta.url))
+        execFile(python, ["-m", "unittest", "discover", "-s", folder], (_error, _stdout, stderr) =>
+          resume(Effect.succeed(stderr))
+        )
+      })
+      assert.match(report, /\nRan \d{2,} tests in .*\n\nOK/, report)
+    }),
+  120_000
+)
