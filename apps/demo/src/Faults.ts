@@ -23,6 +23,8 @@ export const killUnder = <A, E>(
   worker?: string
 ): Effect.Effect<A, E> =>
   Effect.gen(function* () {
+    // A worker whose answer brought us here becomes idle only once we are done with it.
+    yield* Effect.yieldNow
     const before = busy(yield* pool.snapshot)
     const fiber = yield* Effect.forkChild(call, { startImmediately: true })
     const after = yield* pool.snapshot

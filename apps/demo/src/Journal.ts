@@ -57,7 +57,12 @@ export const keep = (
     }
 
     yield* pool.events.pipe(
-      Stream.runForEach((event) => Effect.andThen(Effect.sync(() => write(event)), onEvent(event))),
+      Stream.runForEach((event) =>
+        Effect.andThen(
+          Effect.sync(() => write(event)),
+          onEvent(event)
+        )
+      ),
       Effect.forkScoped({ startImmediately: true })
     )
     // Those that were ready before anybody listened.
@@ -80,4 +85,4 @@ export const keep = (
   })
 
 /** Whether the worker is the first one in its place: `2.1` is, `2.2` is not. */
-const isFirstLife = (worker: string): boolean => worker.endsWith(".1")
+export const isFirstLife = (worker: string): boolean => worker.endsWith(".1")

@@ -31,7 +31,10 @@ export interface Operation {
 
 /** Makes a meter. */
 export const make = (): Meter => {
-  const records = new Map<string, { readonly latencies: Array<number>; readonly errors: Map<string, number> }>()
+  const records = new Map<
+    string,
+    { readonly latencies: Array<number>; readonly errors: Map<string, number> }
+  >()
 
   const record = (operation: string, milliseconds: number, error: string | undefined): void => {
     const entry = records.get(operation) ?? { latencies: [], errors: new Map<string, number>() }

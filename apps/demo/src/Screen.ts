@@ -57,7 +57,7 @@ export const make = (options: ScreenOptions): ((update: Update) => void) => {
         bars.set(update.session, update)
         if (options.terminal) return print([])
         if (quarter(update) !== (before === undefined ? 0 : quarter(before))) {
-          print([`  ${row(update, [update.session])}`.trimEnd()])
+          print([row(update, [...bars.keys()]).trimEnd()])
         }
         return
       }

@@ -38,6 +38,8 @@ export type Hit = typeof Hit.Type
 /** A session that heals. */
 export interface SearchSession {
   readonly key: string
+  /** The worker it lives on now. */
+  readonly worker: () => string
   /** Indexes what is left, and answers how far it is then. */
   readonly index: Effect.Effect<Progress, CallError.CallError>
   /** The best hits. */
@@ -58,11 +60,7 @@ export interface SearchSessionOptions {
 /** Those who watch a session. */
 export interface Watch {
   /** Stands around each call that indexes files; `progress` is how far it was before. */
-  readonly step: <A, E>(
-    call: Effect.Effect<A, E>,
-    progress: Progress,
-    worker: string
-  ) => Effect.Effect<A, E>
+  readonly step: <A, E>(call: Effect.Effect<A, E>, progress: Progress, worker: string) => Effect.Effect<A, E>
   readonly onProgress: (progress: Progress, worker: string) => Effect.Effect<void>
   /** A call was lost with its worker, or found the session lost. */
   readonly onLost: (error: CallError.CallError) => Effect.Effect<void>
@@ -120,9 +118,7 @@ export const make = (
 
     const search = (query: string, limit: number) =>
       Effect.suspend(() =>
-        meter.measure("search")(
-          current.session.call("search", [query, limit], { result: Schema.Array(Hit) })
-        )
+        meter.measure("search")(current.session.call("search", [query, limit], { result: Schema.Array(Hit) }))
       )
 
     // A call that was lost with its worker tells nothing of the session: that is asked again, and says so itself.
@@ -140,6 +136,7 @@ export const make = (
     const turn = yield* Semaphore.make(1)
     return {
       key,
+      worker: () => current.session.worker,
       index: Semaphore.withPermits(turn, 1)(healing(indexAll, PATIENCE)),
       search: (query, limit) => {
         const whole = Effect.suspend(() =>

@@ -196,7 +196,7 @@ export class WorkerLost extends WorkerLostBase {
   get hint(): string {
     return this.started === "no"
       ? "a retry is safe: the call had not begun"
-      : "the call may have run: mark it `idempotent` to have it retried"
+      : "the call may have run, so a retry is safe only if it may run twice"
   }
   /** What happened, to whom. */
   override get message(): string {
@@ -356,7 +356,7 @@ export class StartError extends StartErrorBase {
         return "name a newer one in the option `python` or in FIREWEED_PYTHON"
       case "exited":
       case "init":
-        return "see its standard error below"
+        return this.stderr.trim() === "" ? "run it by hand to see why" : "see its standard error below"
       case "timeout":
         return "raise startTimeout, or see what the interpreter waits for"
       case "handshake":
@@ -416,7 +416,7 @@ export class SessionError extends SessionErrorBase {
   }
   /** What happened, to whom. */
   override get message(): string {
-    return `session "${this.key}" (${this.target}): ${this.detail}; ${this.hint}`
+    return `${this.target}: ${this.detail}; ${this.hint}`
   }
 }
 

@@ -155,4 +155,9 @@ const handle = (entry: Entry, invoke: Invoke): Session => {
 const label = (entry: Entry, method: string): string => `${entry.target}.${method} (session "${entry.key}")`
 
 const sessionClosed = (entry: Entry): SessionError =>
-  new SessionError({ reason: "closed", key: entry.key, target: entry.target, detail: "it is closed" })
+  new SessionError({
+    reason: "closed",
+    key: entry.key,
+    target: `${entry.target} (session "${entry.key}")`,
+    detail: "it is closed"
+  })

@@ -91,4 +91,6 @@ export const make = (limit: number): Effect.Effect<Sessions, never, Scope.Scope>
   )
 
 const refuse = (reason: SessionError["reason"], key: string, target: string, detail: string) =>
-  Result.fail(stackless(() => new SessionError({ reason, key, target, detail })))
+  Result.fail(
+    stackless(() => new SessionError({ reason, key, target: `${target} (session "${key}")`, detail }))
+  )
