@@ -53,13 +53,14 @@ def perform(call, target, session, args, kwargs):
 def verdict(call, error):
     """Code and message. Asks the type alone: the object may lie about its class."""
     cls = type(error)
-    if call.interrupt is not None and cls is Cancelled:  # one that user code made up is just an exception
+    if call.interrupted and cls is Cancelled:  # one that user code made up is just an exception
         return "cancelled", "cancelled while it ran" if call.started else "cancelled before it started"
     if cls is TargetError and not call.started:
         return "target", str(error)
     if issubclass(cls, SystemExit):
         status = SystemExit.__dict__["code"].__get__(error)
-        return "exit", "sys.exit(%s)" % (status if type(status) in (int, type(None)) else type_name(type(status)))
+        simple = status is None or (type(status) is int and abs(status) < 2**31)
+        return "exit", "sys.exit(%s)" % (status if simple else type_name(type(status)))
     if issubclass(cls, KeyboardInterrupt):
         return "interrupt", "KeyboardInterrupt"
     if issubclass(cls, MemoryError):

@@ -9,7 +9,7 @@ nothing, so a late one finds no mark and does nothing.
 import _signal as signal  # the module without its enums, which cost microseconds a look
 import os
 import time
-from _thread import get_ident, interrupt_main
+from _thread import get_ident, interrupt_main, start_new_thread
 
 from . import Cancelled
 
@@ -17,6 +17,8 @@ from . import Cancelled
 # it reaches Python code, but interrupts no system call.
 PORTABLE = not hasattr(signal, "pthread_kill") or os.environ.get("FIREWEED_PORTABLE") == "1"
 DOORBELL = signal.SIGINT if PORTABLE else signal.SIGUSR1
+
+_PAUSES = (0.002, 0.005, 0.02, 0.1, 0.5)  # seconds
 
 _sleep = time.sleep
 _getsignal, _signal = signal.getsignal, signal.signal
@@ -26,14 +28,14 @@ _pthread_kill = getattr(signal, "pthread_kill", None)
 class Call:
     """One CALL, OPEN or CLOSE between its arrival and its terminal frame."""
 
-    __slots__ = ("arrived", "began", "body", "cancelled", "codec", "id", "interrupt", "kind", "started")
+    __slots__ = ("arrived", "began", "body", "cancelled", "codec", "id", "interrupted", "kind", "started")
 
     def __init__(self, kind, call_id, codec, body, arrived):
         self.kind, self.id, self.codec, self.body, self.arrived = kind, call_id, codec, body, arrived
         self.began = None
         self.started = False  # the user's function was entered
         self.cancelled = False  # the mark; set by the reader thread
-        self.interrupt = None  # the `Cancelled` raised for it: one only, so that clean-up is not disturbed
+        self.interrupted = False  # `Cancelled` was raised for it: once, so that clean-up is not disturbed
 
 
 class Doorbell:
@@ -49,7 +51,24 @@ class Doorbell:
         if _getsignal(DOORBELL) is not self._handler:
             _signal(DOORBELL, self._handler)
 
-    def ring(self):
+    def cancel(self, call):
+        """In the reader thread: mark the running call, and make the main thread look."""
+        call.cancelled = True
+        self._ring()
+        try:
+            start_new_thread(self._insist, (call,))
+        except RuntimeError:  # no more threads: the parent's doorbell remains
+            pass
+
+    def _insist(self, call):
+        # A signal that comes between the interpreter's last look and the system call does not end that system call.
+        for pause in _PAUSES:
+            _sleep(pause)
+            if call.interrupted or self.running is not call:
+                break
+            self._ring()
+
+    def _ring(self):
         if PORTABLE:
             interrupt_main()
         else:
@@ -57,7 +76,7 @@ class Doorbell:
 
     def _answer(self, _signum, frame):
         call = self.running
-        if call is None or not _in_user_code(frame) or not _is_lost(call.interrupt):
+        if call is None or call.interrupted or not _in_user_code(frame):
             return
         for _ in range(5):
             if call.cancelled:
@@ -66,19 +85,16 @@ class Doorbell:
             # regular expression), and only lets go of it here.
             _sleep(0.002)
         if call.cancelled:
-            _raise(call)
+            call.interrupted = True
+            raise Cancelled("the call was cancelled")
 
 
 def enter(call, function, *args):
     """Run `function` where `Cancelled` may strike. A mark made before this frame existed is seen by the test."""
     if call.cancelled:
-        _raise(call)
+        call.interrupted = True
+        raise Cancelled("the call was cancelled")
     return function(*args)
-
-
-def _raise(call):
-    call.interrupt = Cancelled("the call was cancelled")
-    raise call.interrupt
 
 
 _enter_code = enter.__code__
@@ -90,20 +106,3 @@ def _in_user_code(frame):
             return True
         frame = frame.f_back
     return False
-
-
-def _is_lost(interrupt):
-    """Whether no `Cancelled` has reached user code yet.
-
-    Some functions in C forget an exception that strikes within them (opening a file is one, and so is an import): then
-    its traceback ends in this module, and the next ring raises it anew.
-    """
-    traceback = None if interrupt is None else interrupt.__traceback__
-    while traceback is not None:
-        if traceback.tb_frame.f_globals is not _here:
-            return False
-        traceback = traceback.tb_next
-    return True
-
-
-_here = globals()

@@ -23,7 +23,7 @@ except ImportError:  # Windows
     pthread_sigmask = None
 
 FRAMES_IN, FRAMES_OUT, LIFELINE = 3, 4, 5
-_INIT_FAILED = 79
+_FATAL_STATUS = 79
 
 _now, _exit = time.monotonic, os._exit
 _gettrace, _settrace = sys.gettrace, sys.settrace
@@ -96,7 +96,7 @@ class Worker:
         except _wire.Closed:
             pass
         _process.flush()
-        _exit(_INIT_FAILED)
+        _exit(_FATAL_STATUS)
 
     # ---------------------------------------------------------------- reader thread
 
@@ -137,8 +137,7 @@ class Worker:
             return
         call = self._bell.running
         if call is not None and call.id == call_id:
-            call.cancelled = True
-            self._bell.ring()
+            self._bell.cancel(call)
 
     def _pulse(self):
         call = self._bell.running
@@ -163,7 +162,6 @@ class Worker:
             reply = self._answer(call)
             bell.running = None
             self._wire.send(*reply)
-            call.interrupt = None  # its traceback holds the call: a cycle
             call = reply = None  # an idle worker keeps no arguments and no result alive
         _process.flush()
         self._send(_frame.BYE, 0)

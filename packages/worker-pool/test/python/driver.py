@@ -13,6 +13,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BOOT = os.path.join(os.path.dirname(os.path.dirname(HERE)), "python", "boot.py")
+sys.path.insert(0, os.path.dirname(BOOT))  # for the tests of single modules
 PATIENCE = 20  # seconds; only ever waited for when something is broken
 
 INIT, CALL, CANCEL, PING, SHUTDOWN, OPEN, CLOSE = 0x01, 0x02, 0x03, 0x04, 0x08, 0x09, 0x0A

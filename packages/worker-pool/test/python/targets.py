@@ -173,11 +173,6 @@ def sleep(seconds):
     return "slept"
 
 
-def open_and_close():
-    while True:
-        open("/dev/null", "rb").close()
-
-
 def catastrophe():
     return re.match(r"(a+)+$", "a" * 40 + "b")
 

@@ -3,7 +3,8 @@ import sys
 import time
 import unittest
 
-from driver import ERROR, PING, PONG, RESULT, Worker, until
+from driver import CALL, ERROR, PING, PONG, RESULT, Worker, until
+from fireweed import Cancelled, _cancel
 
 
 class Cancel(unittest.TestCase):
@@ -28,12 +29,14 @@ class Cancel(unittest.TestCase):
             worker.ring()
         kind, got, report = worker.receive()
         self.assertEqual((kind, got, report and report["code"]), (ERROR, call, "cancelled"))
-        self.assertEqual(report["started"], started)
+        if started is not None:
+            self.assertEqual(report["started"], started)
         return report
 
     def test_interrupts_python_code_and_system_calls(self):
         with warm() as worker:
-            for target, *args in (("spin", 60), ("sleep", 60), ("time:sleep", 60), ("evaluate", "threading.Lock().acquire() and threading.Event().wait()")):
+            forever = ("evaluate", "threading.Event().wait()")
+            for target, *args in (("spin", 60), ("sleep", 60), ("time:sleep", 60), forever):
                 with self.subTest(target):
                     call = worker.call(target, *args)
                     self.running(worker, call)
@@ -97,16 +100,15 @@ class Cancel(unittest.TestCase):
             self.assertEqual(worker.receive()[2]["code"], "cancelled")
             self.assertEqual(worker.ask("evaluate", "seen"), ["tidied"])
 
-    def test_an_interrupt_that_c_code_forgot_is_repeated_by_the_doorbell(self):
+    def test_a_cancel_at_any_moment_of_a_start_needs_no_doorbell(self):
+        """Above all just before the system call, which the first signal then does not end."""
         with warm() as worker:
-            for _ in range(60):
-                call = self.start(worker, "open_and_close")
-                worker.cancel(call)
-                for _ in range(100):
-                    if not worker.quiet(0.02):
-                        break
-                    worker.ring()
-                self.assertEqual(worker.receive()[2]["code"], "cancelled")
+            for i in range(3000):
+                call = worker.call("time:sleep", 60)
+                end = time.perf_counter() + i % 25 * 2e-6
+                while time.perf_counter() < end:
+                    pass
+                self.cancelled(worker, call, started=None)
 
     def test_while_importing(self):
         """Not started; and the module can be imported afterwards."""
@@ -119,6 +121,12 @@ class Cancel(unittest.TestCase):
                 if kind == ERROR:
                     self.assertEqual((value["code"], value["started"]), ("cancelled", False))
             self.assertEqual(worker.ask("echo", 1), 1)
+
+    def test_a_call_that_is_marked_already_does_not_start(self):
+        call = _cancel.Call(CALL, 1, None, b"", 0)
+        call.cancelled = True
+        self.assertRaises(Cancelled, _cancel.enter, call, self.fail, "it started")
+        self.assertTrue(call.interrupted)
 
     def test_who_swallows_it_gives_a_result(self):
         with warm() as worker:

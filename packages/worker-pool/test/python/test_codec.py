@@ -1,13 +1,8 @@
-import os
-import sys
 import unittest
 
 from driver import Worker
+from fireweed._codec import Json, Refused
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "python"))
-from fireweed._codec import Json, Refused  # noqa: E402
-
-sys.path.pop(0)
 BIG = 2**53 - 1
 
 
@@ -20,7 +15,8 @@ class Base(unittest.TestCase):
 
 class Carried(Base):
     def test_what_json_carries_comes_back_the_same(self):
-        values = [None, True, False, 0, BIG, -BIG, 0.1, 5e-324, 1.7976931348623157e308, "", "a\0\u20ac\U0001f600", [], {}]
+        values = [None, True, False, 0, BIG, -BIG, 0.1, 5e-324, 1.7976931348623157e308, [], {}, ""]
+        values += ["a\0\u20ac\U0001f600"]
         values += [{"__proto__": 1, "": [{"a": [1, 2.5, None, "x"]}]}, [1.0, 2], ["a\ud800b", {"\udfff": 1}]]
         for value in values:
             with self.subTest(value):
@@ -133,7 +129,8 @@ class InAWorker(unittest.TestCase):
     def test_a_result_over_the_limit_is_refused_before_it_is_sent(self):
         with Worker(limits={"frame": 1000}) as worker:
             failed = worker.fails("evaluate", "'x' * 2000")
-            self.assertEqual((failed.code, failed.report["message"]), ("encode", "result: 2002 bytes, the limit of a frame is 1000"))
+            self.assertEqual(failed.code, "encode")
+            self.assertEqual(failed.report["message"], "result: 2002 bytes, the limit of a frame is 1000")
             self.assertEqual(worker.ask("echo", "y"), "y")
 
 

@@ -63,8 +63,9 @@ class Handshake(unittest.TestCase):
             self.assertEqual(worker.ask("echo", 1), 1)
 
     def test_hostile_environments_still_come_up(self):
-        for env in ({"PYTHONWARNINGS": "error"}, {"LC_ALL": "C"}, {"PYTHONIOENCODING": "utf-16"}, {"PYTHONOPTIMIZE": "2"}):
-            with self.subTest(env), Worker(env=env) as worker:
+        hostile = {"PYTHONWARNINGS": "error", "LC_ALL": "C", "PYTHONIOENCODING": "utf-16", "PYTHONOPTIMIZE": "2"}
+        for name, value in hostile.items():
+            with self.subTest(name), Worker(env={name: value}) as worker:
                 self.assertEqual(worker.ask("echo", "\u00e9"), "\u00e9")
 
     def test_low_limit_of_descriptors(self):
@@ -105,9 +106,8 @@ class TooOld(unittest.TestCase):
     def test_a_python_that_says_it_is_old(self):
         with tempfile.TemporaryDirectory() as folder:
             fake = Path(folder, "old.py")
-            fake.write_text(
-                "import sys, runpy\nsys.version_info = (3, 8, 1, 'final', 0)\nrunpy.run_path(%r, run_name='__main__')\n" % BOOT
-            )
+            source = "import sys, runpy\nsys.version_info = (3, 8, 1, 'final', 0)\n"
+            fake.write_text(source + "runpy.run_path(%r, run_name='__main__')\n" % BOOT)
             exe = Path(folder, "python")
             exe.write_text('#!/bin/sh\nexec "%s" "%s"\n' % (sys.executable, fake))
             exe.chmod(exe.stat().st_mode | stat.S_IXUSR)
