@@ -1,23 +1,22 @@
 """What a call asks for, how it is done, and what its end means."""
 
 from . import Cancelled, _coroutines, _frame, _sessions
-from ._codec import Refused
-from ._errors import describe, message_of, type_name
+from ._errors import Refused, describe, message_of, type_name
 from ._target import TargetError, resolve
 
 
 def parse(call):
     """From the meta, every part of it checked: the deadline (ms after arrival, or None), and what `perform` needs."""
-    meta = call.codec.decode(call.body)
-    call.body = None
+    meta = call.codec.decode(*call.payload)
+    call.payload = None
     if call.kind == _frame.CLOSE:
         target, args, kwargs, opts = None, [], None, meta
-    elif type(meta) is list and len(meta) == 4:
+    elif type(meta) in (list, tuple) and len(meta) == 4:
         target, args, kwargs, opts = meta
         _expect(type(target) is str, "target", "text")
     else:
         raise Refused("call: not [target, args, kwargs, opts]")
-    _expect(type(args) is list, "args", "an array")
+    _expect(type(args) in (list, tuple), "args", "an array")
     _expect(kwargs is None or type(kwargs) is dict, "kwargs", "an object or null")
     _expect(opts is None or type(opts) is dict, "opts", "an object or null")
     deadline, session = (opts.get("deadline"), opts.get("session")) if opts else (None, None)

@@ -28,10 +28,10 @@ _pthread_kill = getattr(signal, "pthread_kill", None)
 class Call:
     """One CALL, OPEN or CLOSE between its arrival and its terminal frame."""
 
-    __slots__ = ("arrived", "began", "body", "cancelled", "codec", "id", "interrupted", "kind", "started")
+    __slots__ = ("arrived", "began", "cancelled", "codec", "id", "interrupted", "kind", "payload", "started")
 
-    def __init__(self, kind, call_id, codec, body, arrived):
-        self.kind, self.id, self.codec, self.body, self.arrived = kind, call_id, codec, body, arrived
+    def __init__(self, kind, call_id, codec, payload, arrived):
+        self.kind, self.id, self.codec, self.payload, self.arrived = kind, call_id, codec, payload, arrived
         self.began = None
         self.started = False  # the user's function was entered
         self.cancelled = False  # the mark; set by the reader thread

@@ -29,6 +29,10 @@ _syntax = {
 }
 
 
+class Refused(Exception):
+    """A codec cannot carry a value, or cannot read one. The message has the path to it, and its type."""
+
+
 def type_name(cls):
     """`module.Qual.name` of a class, or the name alone for a built-in one."""
     try:

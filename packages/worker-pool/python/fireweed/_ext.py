@@ -204,25 +204,26 @@ FUNCTIONS = {
 # -------------------------------------------------------------------- from Python
 
 
-def _zone(tz, offset):
-    """Offset in seconds, and the key of a `ZoneInfo`."""
+def _zone(o):
+    """Offset in seconds, and the key of a `ZoneInfo`. Only zones of the library are asked: another runs code of the user."""
+    tz = o.tzinfo
     if tz is None:
         return None, None
     kind = type(tz)
     key = getattr(tz, "key", None) if kind.__module__ == "zoneinfo" else None
     if key is None and (kind.__module__, kind.__name__) != ("datetime", "timezone"):
         raise Unsupported("a zone of type %s; use datetime.timezone or zoneinfo" % kind.__qualname__)
+    offset = o.utcoffset()
     seconds = None if offset is None else offset.total_seconds()
     return int(seconds) if seconds is not None and seconds == int(seconds) else seconds, key
 
 
 def _of_datetime(o):
-    zone = _zone(o.tzinfo, o.utcoffset())
-    return datetime, (o.year, o.month, o.day, o.hour, o.minute, o.second, o.microsecond, o.fold, *zone)
+    return datetime, (o.year, o.month, o.day, o.hour, o.minute, o.second, o.microsecond, o.fold, *_zone(o))
 
 
 def _of_time(o):
-    return time, (o.hour, o.minute, o.second, o.microsecond, o.fold, *_zone(o.tzinfo, o.utcoffset()))
+    return time, (o.hour, o.minute, o.second, o.microsecond, o.fold, *_zone(o))
 
 
 def _of_defaultdict(o):

@@ -10,6 +10,7 @@ SIZE = 24
 LIMIT = 1 << 30
 
 _MAGIC = 0x5746
+_JOIN = 64 * 1024  # a frame up to this size goes out in one piece
 _CODEC_BIT = 1
 _IGNORABLE = 0x40
 _TO_WORKER = frozenset((INIT, CALL, CANCEL, PING, SHUTDOWN, OPEN, CLOSE))
@@ -20,13 +21,33 @@ class Violation(Exception):
     """The other side broke the protocol; the stream cannot be trusted any more."""
 
 
-def encode(kind, call_id, flags, meta=b""):
-    """The header of a frame whose body is `meta` alone."""
-    return _HEADER.pack(_MAGIC, kind, flags, call_id, len(meta), 0, 0, len(meta))
+def encode(kind, call_id, flags, pieces=(), buffers=()):
+    """A frame, as the parts to be written in order: small ones joined, large ones as they are."""
+    meta_len = body_len = sum(map(len, pieces))
+    tail = []
+    if buffers:
+        lengths = [buffer.nbytes for buffer in buffers]
+        tail.append(bytes(-meta_len & 7) + Struct("<%dQ" % len(lengths)).pack(*lengths))
+        for buffer, length in zip(buffers, lengths):
+            tail += (buffer, bytes(-length & 7))
+        body_len = meta_len + (-meta_len & 7) + 8 * len(lengths) + sum(length + (-length & 7) for length in lengths)
+    header = _HEADER.pack(_MAGIC, kind, flags, call_id, meta_len, len(buffers), 0, body_len)
+    if body_len <= _JOIN:
+        return (b"".join((header, *pieces, *tail)),)
+    return (header, *pieces, *tail)
+
+
+def size(pieces, buffers):
+    """The length of the body that `encode` would make, in bytes."""
+    meta_len = sum(map(len, pieces))
+    if not buffers:
+        return meta_len
+    padded = sum(buffer.nbytes + (-buffer.nbytes & 7) for buffer in buffers)
+    return meta_len + (-meta_len & 7) + 8 * len(buffers) + padded
 
 
 def parse(data, at, limit):
-    """The header at offset `at` as `(kind, flags, id, bodyLen)`, with every field checked before anyone allocates."""
+    """The header at offset `at` as `(kind, flags, id, metaLen, nbuf, bodyLen)`, every field checked before anyone allocates."""
     magic, kind, flags, call_id, meta_len, nbuf, reserved, body_len = _HEADER.unpack_from(data, at)
     if magic != _MAGIC:
         raise Violation("bad magic 0x%04x" % magic)
@@ -40,6 +61,25 @@ def parse(data, at, limit):
         raise Violation("meta of %d bytes in a body of %d" % (meta_len, body_len))
     if nbuf == 0 and meta_len != body_len:
         raise Violation("body of %d bytes with a meta of %d and no buffers" % (body_len, meta_len))
-    if nbuf and not kind & _IGNORABLE:
-        raise Violation("%d buffers, but no codec this worker speaks has any" % nbuf)
-    return kind, flags, call_id, body_len
+    if nbuf and body_len < meta_len + (-meta_len & 7) + 8 * nbuf:
+        raise Violation("body of %d bytes with a meta of %d and %d buffers" % (body_len, meta_len, nbuf))
+    return kind, flags, call_id, meta_len, nbuf, body_len
+
+
+def split(body, meta_len, nbuf):
+    """The meta and the buffers of a body, as views of it."""
+    if nbuf == 0:
+        return body, ()
+    view = memoryview(body)
+    at = meta_len + (-meta_len & 7)
+    lengths = Struct("<%dQ" % nbuf).unpack_from(body, at)
+    at += 8 * nbuf
+    buffers = []
+    for length in lengths:
+        if at + length > len(body):
+            raise Violation("a buffer of %d bytes runs past the end of the body" % length)
+        buffers.append(view[at : at + length])
+        at += length + (-length & 7)
+    if at != len(body):
+        raise Violation("%d bytes of the body are left over" % (len(body) - at))
+    return view[:meta_len], buffers

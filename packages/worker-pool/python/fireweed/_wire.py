@@ -42,11 +42,11 @@ class Wire:
         self._outbox, self._lock = deque(), allocate_lock()
 
     def receive(self):
-        """The next frame as `(kind, flags, id, body)`. One thread only. Raises `Closed` or `Violation`."""
+        """The next frame as `(kind, flags, id, meta, buffers)`. One thread only. Raises `Closed` or `Violation`."""
         while len(self._data) - self._at < _frame.SIZE:
             self._data = self._data[self._at :] + self._more(_CHUNK)
             self._at = 0
-        kind, flags, call_id, length = _frame.parse(self._data, self._at, self.limit)
+        kind, flags, call_id, meta_len, nbuf, length = _frame.parse(self._data, self._at, self.limit)
         start = self._at + _frame.SIZE
         body = self._data[start : start + length]
         self._at = start + len(body)
@@ -54,15 +54,14 @@ class Wire:
             body = bytearray(body)  # grows as bytes come, so that a header alone costs nothing
             while len(body) < length:
                 body += self._more(min(length - len(body), 1 << 20))
-        return kind, flags, call_id, body
+        return (kind, flags, call_id, *_frame.split(body, meta_len, nbuf))
 
-    def send(self, kind, call_id, flags, meta=b""):
+    def send(self, kind, call_id, flags, pieces=(), buffers=()):
         """Queue a frame and write what is queued, unless another thread is writing already: then that one does it too.
 
         So the reader never waits behind a large result, and frames never mix. Raises `Closed`.
         """
-        header = _frame.encode(kind, call_id, flags, meta)
-        self._outbox.append((header, meta) if len(meta) > _CHUNK else (header + meta,))
+        self._outbox.append(_frame.encode(kind, call_id, flags, pieces, buffers))
         # A thread that finds the lock taken may leave: its owner looks at the outbox again after the release.
         while self._outbox and self._lock.acquire(False):
             self._drain()
@@ -90,11 +89,9 @@ class Wire:
     def _put(self, parts):
         try:
             for part in parts:
-                done = _write(self._write_fd, part)
-                if done < len(part):
-                    view = memoryview(part)
-                    while done < len(part):
-                        done += _write(self._write_fd, view[done:])
+                done, size = 0, len(part)
+                while done < size:
+                    done += _write(self._write_fd, memoryview(part)[done:] if done else part)
         except OSError as error:
             raise Closed("cannot write: %s" % error) from None
 

@@ -14,8 +14,8 @@ from _queue import SimpleQueue
 from _thread import start_new_thread
 
 from . import _call, _cancel, _frame, _lifeline, _process, _wire
-from ._codec import CODECS, Json, Refused
-from ._errors import describe, message_of, type_name
+from ._codec import CODECS, Json
+from ._errors import Refused, describe, message_of, type_name
 
 try:
     from _signal import SIG_BLOCK, pthread_sigmask
@@ -68,10 +68,10 @@ class Worker:
             os.register_at_fork(after_in_child=self._wire.abandon)
         self._send(_frame.HELLO, 0, _process.hello(token, [codec.name for codec in CODECS.values()]))
 
-        kind, flags, _, body = self._wire.receive()
+        kind, flags, _, *payload = self._wire.receive()
         if kind != _frame.INIT:
             raise _frame.Violation("kind 0x%02x before INIT" % kind)
-        init = _codec(flags).decode(body)
+        init = _codec(flags).decode(*payload)
         if type(init) is not dict or init.get("proto") != _frame.PROTO:
             raise _frame.Violation("INIT must be an object with proto %d" % _frame.PROTO)
         limit = (init.get("limits") or {}).get("frame")
@@ -105,9 +105,9 @@ class Worker:
             if pthread_sigmask is not None:  # the doorbell is for the main thread
                 pthread_sigmask(SIG_BLOCK, (_cancel.DOORBELL,))
             while True:
-                kind, flags, call_id, body = self._wire.receive()
+                kind, flags, call_id, *payload = self._wire.receive()
                 if kind in (_frame.CALL, _frame.OPEN, _frame.CLOSE):
-                    self._accept(kind, flags, call_id, body)
+                    self._accept(kind, flags, call_id, payload)
                 elif kind == _frame.CANCEL:
                     self._cancel(call_id)
                 elif kind == _frame.PING:
@@ -121,18 +121,18 @@ class Worker:
         except BaseException as error:
             self.fatal(error)
 
-    def _accept(self, kind, flags, call_id, body):
+    def _accept(self, kind, flags, call_id, payload):
         running = self._bell.running
         if call_id == 0 or call_id in self._waiting or (running is not None and running.id == call_id):
             raise _frame.Violation("the id %d of a call is 0 or in use" % call_id)
-        call = _cancel.Call(kind, call_id, _codec(flags), body, _now())
+        call = _cancel.Call(kind, call_id, _codec(flags), payload, _now())
         self._waiting[call_id] = call
         self._queue.put(call)
 
     def _cancel(self, call_id):
         call = self._waiting.pop(call_id, None)
         if call is not None:
-            call.body = None  # it stays in the queue for a while
+            call.payload = None  # it stays in the queue for a while
             self._send(_frame.ERROR, call_id, _call.report("cancelled", False, "cancelled before it started"))
             return
         call = self._bell.running
@@ -192,25 +192,24 @@ class Worker:
         except BaseException as error:
             return self._failure(call, *_call.verdict(call, error), error)
         try:
-            meta = codec.encode(value, "result")
+            payload = codec.encode(value, "result")
         except Refused as error:
             return self._failure(call, "encode", str(error))
         except MemoryError as error:
             return self._failure(call, "oom", "no memory to encode the result", error)
-        if len(meta) > self._wire.limit:
-            text = "result: %d bytes, the limit of a frame is %d" % (len(meta), self._wire.limit)
+        size = _frame.size(*payload)
+        if size > self._wire.limit:
+            text = "result: %d bytes, the limit of a frame is %d" % (size, self._wire.limit)
             return self._failure(call, "encode", text)
-        return _frame.RESULT, call.id, codec.flags, meta
+        return (_frame.RESULT, call.id, codec.flags, *payload)
 
     def _failure(self, call, code, message, error=None):
-        return _frame.ERROR, call.id, Json.flags, Json.encode(_call.report(code, call.started, message, error))
+        report = _call.report(code, call.started, message, error)
+        return (_frame.ERROR, call.id, Json.flags, *Json.encode(report))
 
     def _send(self, kind, call_id, value=None):
-        self._wire.send(kind, call_id, Json.flags, b"" if value is None else Json.encode(value))
+        self._wire.send(kind, call_id, Json.flags, *(() if value is None else Json.encode(value)))
 
 
 def _codec(flags):
-    codec = CODECS.get(flags & 1)
-    if codec is None:
-        raise _frame.Violation("codec %d is not spoken here" % (flags & 1))
-    return codec
+    return CODECS[flags & 1]

@@ -28,7 +28,7 @@ class Handshake(unittest.TestCase):
             self.assertEqual(hello["python"], list(sys.version_info[:3]))
             self.assertEqual((hello["impl"], hello["platform"]), ("cpython", "linux"))
             self.assertEqual((hello["pid"], hello["ppid"]), (worker.pid, os.getpid()))
-            self.assertEqual((hello["token"], hello["codecs"]), ("t0ken", ["json"]))
+            self.assertEqual((hello["token"], hello["codecs"]), ("t0ken", ["pickle", "json"]))
             self.assertEqual(os.path.realpath(hello["exe"]), os.path.realpath(sys.executable))
             self.assertGreater(worker.ready["ms"], 0)
 
@@ -141,7 +141,6 @@ class Violations(unittest.TestCase):
             ("unknown kind", bent(2, 0x83)),
             ("reserved", bent(3, 0x03)),
             ("reserved", bent(14, 1)),
-            ("codec", bent(3, 0)),
             ("buffers", bent(12, 1)),
             ("meta", bent(8, 3)),
             ("body", bent(8, 1)),

@@ -4,8 +4,7 @@ import io
 from _pickle import Pickler, Unpickler
 
 from . import _ext
-from ._codec import Refused
-from ._errors import clip, type_name
+from ._errors import Refused, clip, type_name
 
 _ATOMS = frozenset((type(None), bool, int, float, str, bytes, bytearray))
 _LISTS = frozenset((list, tuple))
