@@ -1,1 +1,2 @@
-export {}
+export * as Fixture from "./Fixture.ts"
+export * as Leaks from "./Leaks.ts"

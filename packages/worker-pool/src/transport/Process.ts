@@ -80,8 +80,9 @@ export const connect =
             {
               ...events,
               onEnd: (end) => {
-                Deferred.doneUnsafe(ended, Effect.void)
+                // In this order: what waits for the end goes on at once.
                 events.onEnd(end)
+                Deferred.doneUnsafe(ended, Effect.void)
               }
             },
             (milliseconds, run) => void fork(Effect.delay(Effect.sync(run), milliseconds))

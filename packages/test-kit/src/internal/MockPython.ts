@@ -1,0 +1,275 @@
+/**
+ * The worker's side of a mock worker: it reads frames, runs one call after another as the script says, and writes frames, by the rules of
+ * `PROTOCOL.md`. What `python/fireweed/_worker.py` is for a real one.
+ */
+import { Frame, Json, Kind } from "@fireweed/worker-pool/protocol"
+import type { Message } from "@fireweed/worker-pool/protocol"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Start from "../workers/Start.ts"
+import * as Failure from "./Failure.ts"
+import * as Interpreter from "./Interpreter.ts"
+import type { Peer, Wire } from "./MemoryTransport.ts"
+import * as Request from "./Request.ts"
+import * as Targets from "./Targets.ts"
+
+/** What a worker is made of. */
+export interface Options {
+  readonly wire: Wire
+  readonly token: string
+  readonly pid: number
+  readonly script: Targets.Script
+  readonly start: Start.Step
+  /** The one of these whose turn it is. */
+  readonly take: <A>(owner: object, choices: ReadonlyArray<A>) => A | undefined
+  /** Told of every frame and every signal. */
+  readonly record: (kind: string, id: number, meta: unknown, request: Request.Request | undefined) => void
+  readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  /** Milliseconds. */
+  readonly now: () => number
+}
+
+interface Job extends Interpreter.Job {
+  readonly kind: number
+  readonly request: Request.Request | undefined
+  readonly arrived: number
+  fiber?: Fiber.Fiber<unknown, unknown>
+  /** User code runs, so a failure from now on is its own. */
+  started: boolean
+}
+
+/** Exit status of a worker that cannot go on. */
+const FATAL_STATUS = 79
+/** Exit status of a Python that is too old. */
+const TOO_OLD_STATUS = 78
+
+/** Starts a worker; its first word comes in a later microtask. */
+export const make = (options: Options): Peer => {
+  const { fork, now, record, wire } = options
+  const sessions = new Map<string, unknown>()
+  let queue: Array<Job> = []
+  let running: Job | undefined
+  let initialized = false
+  let leaving = false
+  let stopped = false
+  let failure: string | undefined
+  let maxFrame = Frame.DEFAULT_MAX_FRAME
+
+  const sendBytes = (kind: number, id: number, meta: Uint8Array): void => {
+    for (const piece of Frame.encode(Frame.make(kind, id, meta))) wire.write(piece)
+  }
+
+  const send = (kind: number, id = 0, meta?: Json.Json): void =>
+    sendBytes(kind, id, meta === undefined ? Frame.EMPTY : Json.encodeJson(meta))
+
+  const sendError = (id: number, error: Message.WorkerError): void => {
+    const meta = Json.encode(error, "error")
+    if ("_tag" in meta) sendError(id, Failure.report("encode", error.started, Failure.refusalText(meta)))
+    else sendBytes(Kind.Reply.error, id, meta)
+  }
+
+  const fatal = (phase: "init" | "runtime", message: string): void => {
+    send(Kind.Reply.fatal, 0, { phase, message })
+    wire.end({ exitCode: FATAL_STATUS, signal: null })
+  }
+
+  const run = Interpreter.make({ wire, take: options.take, isDead: () => stopped })
+
+  // --- start
+
+  const greet = (hello: Partial<Message.Hello>): void =>
+    send(Kind.Reply.hello, 0, {
+      proto: Kind.PROTOCOL_VERSION,
+      runtime: "mock",
+      python: [3, 13, 0],
+      impl: "mock",
+      exe: "mock",
+      pid: options.pid,
+      ppid: 1,
+      platform: "mock",
+      token: options.token,
+      codecs: ["json"],
+      ...hello
+    })
+
+  const start = (step: Start.Step): Effect.Effect<void> => {
+    switch (step._tag) {
+      case "Ready":
+        return Effect.sync(() => greet(step.hello))
+      case "Fatal":
+        return Effect.sync(() => {
+          failure = step.message
+          greet({})
+        })
+      case "Slow":
+        return Effect.andThen(
+          Effect.sleep(step.duration),
+          Effect.suspend(() => start(step.next.step))
+        )
+      case "Exit":
+        return Effect.sync(() => {
+          if (step.stderr !== "") wire.print("stderr", step.stderr)
+          wire.end({ exitCode: step.exitCode, signal: null })
+        })
+      case "TooOld":
+        return Effect.sync(() => {
+          wire.boot(
+            `FWBOOT ${JSON.stringify({ error: "too-old", have: step.have, need: [3, 9], exe: "mock" })}`
+          )
+          wire.end({ exitCode: TOO_OLD_STATUS, signal: null })
+        })
+      case "InTurn":
+        return Effect.suspend(() => {
+          const next = options.take(step, step.starts)
+          return next === undefined ? Effect.void : start(next.step)
+        })
+      case "Never":
+      case "Refused":
+        return Effect.void
+    }
+  }
+
+  const initialize = (meta: unknown): void => {
+    if (initialized) return fatal("runtime", "a second INIT")
+    const init = Request.readInit(meta)
+    if (init === undefined) return fatal("init", `INIT must be an object with proto ${Kind.PROTOCOL_VERSION}`)
+    if (failure !== undefined) return fatal("init", failure)
+    maxFrame = init.maxFrame ?? maxFrame
+    initialized = true
+    send(Kind.Reply.ready, 0, { ms: 0 })
+  }
+
+  // --- calls
+
+  const accept = (kind: number, id: number, request: Request.Request | undefined): void => {
+    const used = id === 0 || running?.id === id || queue.some((job) => job.id === id)
+    if (used) return fatal("runtime", `the id ${id} of a call is 0 or in use`)
+    queue.push({ kind, id, request, arrived: now(), started: false, stubborn: false })
+    serve()
+  }
+
+  const cancel = (id: number): void => {
+    if (running?.id === id) {
+      if (!running.stubborn) running.fiber?.interruptUnsafe()
+      return
+    }
+    const waiting = queue.findIndex((job) => job.id === id)
+    if (waiting < 0) return
+    queue.splice(waiting, 1)
+    sendError(id, Failure.report("cancelled", false, "cancelled before it started"))
+  }
+
+  const serve = (): void => {
+    if (running !== undefined || stopped) return
+    const job = queue.shift()
+    if (job !== undefined) {
+      running = job
+      job.fiber = fork(work(job))
+      // It may have crashed before its fiber had a name.
+      if (stopped) job.fiber.interruptUnsafe()
+      else job.fiber.addObserver((exit) => finish(job, exit))
+    } else if (leaving) {
+      send(Kind.Reply.bye)
+      wire.end({ exitCode: 0, signal: null })
+    }
+  }
+
+  const finish = (job: Job, exit: Exit.Exit<unknown, unknown>): void => {
+    if (stopped) return
+    running = undefined
+    if (exit._tag === "Failure") sendError(job.id, Failure.explain(job.started, exit.cause))
+    else sendResult(job.id, Json.encode(exit.value, "result"))
+    serve()
+  }
+
+  const sendResult = (id: number, meta: Uint8Array | Json.EncodeRefusal): void => {
+    if ("_tag" in meta) return sendError(id, Failure.report("encode", true, Failure.refusalText(meta)))
+    if (meta.length > maxFrame) {
+      const message = `result: ${meta.length} bytes, the limit of a frame is ${maxFrame}`
+      return sendError(id, Failure.report("encode", true, message))
+    }
+    sendBytes(Kind.Reply.result, id, meta)
+  }
+
+  /** The result of a call, or why there is none: a `Failure`, or whatever user code failed with. */
+  const work = (job: Job): Effect.Effect<unknown, unknown> =>
+    Effect.suspend(() => {
+      const { kind, request } = job
+      if (request === undefined)
+        return Failure.refuse("decode", `${Kind.nameOf(kind)} is not what the protocol says it is`)
+      const { args, deadline, kwargs, session = "" } = request
+      if (deadline !== undefined && now() - job.arrived >= deadline)
+        return Failure.refuse("deadline", "its deadline passed before it started")
+      const found = Targets.find(kind, request, options.script, sessions)
+      if (found._tag === "Missing") return Failure.refuse("target", found.message)
+      job.started = true
+      if (kind === Kind.Request.close) sessions.delete(session)
+      if (found._tag === "Nothing") return Effect.succeed(null)
+      const values = Object.keys(kwargs).length === 0 ? args : [...args, kwargs]
+      const value = run({ job, self: found.self, args: values }, found.handler)
+      if (kind === Kind.Request.call) return value
+      return Effect.map(value, (made) => {
+        if (kind === Kind.Request.open) sessions.set(session, made)
+        return null
+      })
+    })
+
+  // --- frames
+
+  const onFrame = (frame: Frame.Frame): void => {
+    if (stopped || !Kind.isRequest(frame.kind)) return
+    const meta = Json.decode(frame.meta)?.value
+    const request = isCall(frame.kind) ? Request.read(frame.kind, meta) : undefined
+    record(Kind.nameOf(frame.kind), frame.id, meta, request)
+    if (!initialized && frame.kind !== Kind.Request.init)
+      return fatal("init", `${Kind.nameOf(frame.kind)} before INIT`)
+    switch (frame.kind) {
+      case Kind.Request.init:
+        return initialize(meta)
+      case Kind.Request.cancel:
+        return cancel(frame.id)
+      case Kind.Request.ping:
+        return send(Kind.Reply.pong, frame.id, {
+          busy: running?.id ?? null,
+          ms: running === undefined ? 0 : now() - running.arrived,
+          rss: null,
+          threads: 2
+        })
+      case Kind.Request.shutdown:
+        leaving = true
+        return serve()
+      default:
+        return accept(frame.kind, frame.id, request)
+    }
+  }
+
+  const decoder = Frame.decoder({
+    get maxFrame() {
+      return maxFrame
+    },
+    accepts: (kind) => Kind.isRequest(kind) || Kind.isIgnorable(kind),
+    onFrame
+  })
+
+  queueMicrotask(() => {
+    if (!stopped) fork(start(options.start))
+  })
+
+  return {
+    receive: (bytes) => {
+      const broken = decoder.push(bytes)
+      if (broken !== undefined) fatal("runtime", `${broken.rule}: ${broken.detail}`)
+    },
+    signal: (name) => record(name, 0, undefined, undefined),
+    stop: () => {
+      stopped = true
+      queue = []
+      running?.fiber?.interruptUnsafe()
+    },
+    maxFrame: () => maxFrame
+  }
+}
+
+const isCall = (kind: number): boolean =>
+  kind === Kind.Request.call || kind === Kind.Request.open || kind === Kind.Request.close

@@ -1,0 +1,57 @@
+/** What the pool asks for, read from the meta of its frames. */
+import { Kind } from "@fireweed/worker-pool/protocol"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+
+/** A CALL, an OPEN or a CLOSE. */
+export interface Request {
+  /** The function, class or method; empty for CLOSE. */
+  readonly target: string
+  readonly args: ReadonlyArray<unknown>
+  readonly kwargs: { readonly [name: string]: unknown }
+  /** Time left when it was sent, in milliseconds. */
+  readonly deadline: number | undefined
+  /** The name of its session. */
+  readonly session: string | undefined
+}
+
+/** Reads one; `undefined` if it is not what the protocol says. */
+export const read = (kind: number, meta: unknown): Request | undefined => {
+  if (kind === Kind.Request.close) {
+    const close = Option.getOrUndefined(decodeClose(meta))
+    return close && { target: "", args: [], kwargs: {}, deadline: undefined, session: close.session }
+  }
+  const call = Option.getOrUndefined(decodeCall(meta))
+  if (call === undefined) return undefined
+  const [target, args, kwargs, options] = call
+  if (kind === Kind.Request.open && options?.session === undefined) return undefined
+  return { target, args, kwargs: kwargs ?? {}, deadline: options?.deadline, session: options?.session }
+}
+
+/** Reads INIT; `undefined` if it is for another protocol. */
+export const readInit = (meta: unknown): { readonly maxFrame: number | undefined } | undefined =>
+  Option.getOrUndefined(Option.map(decodeInit(meta), (init) => ({ maxFrame: init.limits?.frame })))
+
+const decodeCall = Schema.decodeUnknownOption(
+  Schema.Tuple([
+    Schema.String,
+    Schema.Array(Schema.Unknown),
+    Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown)),
+    Schema.NullOr(
+      Schema.Struct({
+        deadline: Schema.optionalKey(Schema.Finite),
+        session: Schema.optionalKey(Schema.String)
+      })
+    )
+  ])
+)
+
+const decodeClose = Schema.decodeUnknownOption(Schema.Struct({ session: Schema.String }))
+
+const decodeInit = Schema.decodeUnknownOption(
+  Schema.Struct({
+    proto: Schema.Literal(Kind.PROTOCOL_VERSION),
+    path: Schema.Array(Schema.String),
+    limits: Schema.optionalKey(Schema.Struct({ frame: Schema.optionalKey(Schema.Finite) }))
+  })
+)

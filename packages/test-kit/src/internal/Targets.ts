@@ -1,0 +1,66 @@
+/** From the name of a target to what a script says of it, as Python finds a function or a method. */
+import { Kind } from "@fireweed/worker-pool/protocol"
+import { isBehaviour } from "../workers/Behaviour.ts"
+import type { Handler } from "../workers/Behaviour.ts"
+import type { Request } from "./Request.ts"
+
+/** What each target does. */
+export type Script = { readonly [target: string]: Handler }
+
+/** What was found. */
+export type Target =
+  | { readonly _tag: "Found"; readonly handler: Handler; readonly self: unknown }
+  /** A CLOSE of an object that has no `close`. */
+  | { readonly _tag: "Nothing" }
+  | { readonly _tag: "Missing"; readonly message: string }
+
+/** Finds the target of a request; `sessions` are the objects of the open ones. */
+export const find = (
+  kind: number,
+  request: Request,
+  script: Script,
+  sessions: ReadonlyMap<string, unknown>
+): Target => {
+  const { session, target } = request
+  if (kind === Kind.Request.open && session !== undefined && sessions.has(session)) {
+    return missing(`the session '${session}' is open already`)
+  }
+  if (kind === Kind.Request.open || session === undefined) {
+    const handler = Object.hasOwn(script, target) ? script[target] : undefined
+    return handler === undefined
+      ? missing(unknownTarget(target, script))
+      : { _tag: "Found", handler, self: undefined }
+  }
+  if (!sessions.has(session)) return missing(`no session '${session}' in this worker`)
+  const object = sessions.get(session)
+  const closing = kind === Kind.Request.close
+  const method = memberOf(object, closing ? "close" : target)
+  if (isHandler(method)) return { _tag: "Found", handler: method, self: object }
+  if (closing) return { _tag: "Nothing" }
+  return missing(
+    method === undefined ? `the session's object has no method '${target}'` : `'${target}' is not callable`
+  )
+}
+
+/** Whether a value can stand in a script. */
+export const isHandler = (u: unknown): u is Handler => typeof u === "function" || isBehaviour(u)
+
+const missing = (message: string): Target => ({ _tag: "Missing", message })
+
+const unknownTarget = (target: string, script: Script): string => {
+  const colon = target.lastIndexOf(":")
+  if (colon <= 0 || colon === target.length - 1) {
+    return `target '${target}' is neither 'package.module:name' nor '/absolute/file.py:name'`
+  }
+  const module = target.slice(0, colon)
+  return Object.keys(script).some((name) => name.startsWith(`${module}:`))
+    ? `'${module}' has no '${target.slice(colon + 1)}'`
+    : `no module named '${module}' in sys.path`
+}
+
+// What every object of JavaScript inherits is no method in Python.
+const memberOf = (object: unknown, name: string): unknown => {
+  if (typeof object !== "object" || object === null) return undefined
+  const member: unknown = Reflect.get(object, name)
+  return member === Reflect.get(Object.prototype, name) ? undefined : member
+}

@@ -1,0 +1,2 @@
+export { noLeaks } from "./noLeaks.ts"
+export { withFixture } from "./withFixture.ts"

@@ -1,0 +1,207 @@
+/**
+ * What a mock worker does with a call, as data: it answers, raises, takes its time, dies, or breaks the protocol. Behaviours nest, so
+ * `delay("1 second", exit(3))` is a crash at a chosen moment and `inTurn([exit(3), reply(1)])` one that happens once.
+ */
+import * as Duration from "effect/Duration"
+import * as Predicate from "effect/Predicate"
+import type { Transport } from "@fireweed/worker-pool/transport"
+import { Frame, Json, Kind } from "@fireweed/worker-pool/protocol"
+import type { Message } from "@fireweed/worker-pool/protocol"
+
+/**
+ * Marks behaviours.
+ *
+ * @category models
+ */
+export type TypeId = "~@fireweed/test-kit/Behaviour"
+export const TypeId: TypeId = "~@fireweed/test-kit/Behaviour"
+
+/**
+ * What a mock worker does with a call.
+ *
+ * @category models
+ */
+export interface Behaviour {
+  readonly [TypeId]: TypeId
+  readonly step: Step
+}
+
+/**
+ * A behaviour, or a function of the call's arguments; keyword arguments come after them as one object. The function gives the result, or
+ * another behaviour, or an `Effect` of either; what it throws, or the effect fails with, is raised as a Python exception. As in Python, its
+ * parameters are not checked against what is sent.
+ *
+ * @category models
+ */
+export type Handler = Behaviour | ((...args: Array<never>) => unknown)
+
+/**
+ * The kinds of behaviour, for those who read a script.
+ *
+ * @category models
+ */
+export type Step =
+  | { readonly _tag: "Reply"; readonly value: unknown }
+  | { readonly _tag: "Raise"; readonly exception: Message.PythonException }
+  | { readonly _tag: "Hang" }
+  | { readonly _tag: "End"; readonly end: Death }
+  | { readonly _tag: "Delay"; readonly duration: Duration.Duration; readonly next: Handler }
+  | {
+      readonly _tag: "Print"
+      readonly output: Transport.Output
+      readonly text: string
+      readonly next: Handler
+    }
+  | { readonly _tag: "Write"; readonly bytes: (id: number) => Uint8Array; readonly next: Handler }
+  | { readonly _tag: "Stubborn"; readonly next: Handler }
+  | { readonly _tag: "InTurn"; readonly handlers: ReadonlyArray<Handler> }
+
+/**
+ * How a process ends: with an exit status, or by a signal.
+ *
+ * @category models
+ */
+export type Death =
+  | { readonly exitCode: number; readonly signal: null }
+  | { readonly exitCode: null; readonly signal: string }
+
+/**
+ * Whether a value is a behaviour.
+ *
+ * @category guards
+ */
+export const isBehaviour = (u: unknown): u is Behaviour => Predicate.hasProperty(u, TypeId)
+
+/**
+ * Answers with the value. One that JSON cannot carry is refused as a real worker refuses it, with code `encode`.
+ *
+ * @category answers
+ */
+export const reply = (value: unknown): Behaviour => make({ _tag: "Reply", value })
+
+/**
+ * Raises a Python exception. `SystemExit`, `KeyboardInterrupt` and `MemoryError` get the codes they get in Python.
+ *
+ * ```ts
+ * import { Behaviour } from "@fireweed/test-kit/workers"
+ *
+ * Behaviour.raise("ValueError", "n must be positive", { frames: [["app.py", 12, "check", "raise ValueError(...)"]] })
+ * ```
+ *
+ * @category answers
+ */
+export const raise = (
+  type: string,
+  message = "",
+  details: Partial<Omit<Message.PythonException, "type" | "message">> = {}
+): Behaviour => make({ _tag: "Raise", exception: { frames: [], ...details, type, message } })
+
+/**
+ * Never answers, until it is cancelled.
+ *
+ * @category time
+ */
+export const hang: Behaviour = { [TypeId]: TypeId, step: { _tag: "Hang" } }
+
+/**
+ * Waits on Effect's `Clock`, so that a test clock drives it, then goes on. By default with `null` as the result.
+ *
+ * @category time
+ */
+export const delay = (duration: Duration.Input, next: Handler = reply(null)): Behaviour =>
+  make({ _tag: "Delay", duration: Duration.fromInputUnsafe(duration), next })
+
+/**
+ * Goes on whatever it is told: a cancellation does nothing, so the pool has to kill the worker, or gets a late reply. By default it hangs.
+ *
+ * @category time
+ */
+export const stubborn = (next: Handler = hang): Behaviour => make({ _tag: "Stubborn", next })
+
+/**
+ * Leaves with this exit status, in the middle of the call. After a `delay` it does so at a chosen moment.
+ *
+ * @category crashes
+ */
+export const exit = (exitCode: number): Behaviour => make({ _tag: "End", end: { exitCode, signal: null } })
+
+/**
+ * Is killed by this signal, in the middle of the call.
+ *
+ * @category crashes
+ */
+export const signal = (name: string): Behaviour =>
+  make({ _tag: "End", end: { exitCode: null, signal: name } })
+
+/**
+ * Writes bytes to the pipe of the frames, then goes on; by default it hangs. The function gets the id of the call.
+ *
+ * @category faults
+ */
+export const write = (bytes: (id: number) => Uint8Array, next: Handler = hang): Behaviour =>
+  make({ _tag: "Write", bytes, next })
+
+/**
+ * Writes bytes that are no frame: by default 32 times `0xff`. Fewer bytes than the 24 of a header are not recognized as garbage before
+ * more come, here as from a real worker.
+ *
+ * @category faults
+ */
+export const garbage = (bytes: Uint8Array = new Uint8Array(32).fill(0xff)): Behaviour => write(() => bytes)
+
+/**
+ * Writes the first half of its answer, then leaves with the exit status; by default 1.
+ *
+ * @category faults
+ */
+export const partial = (exitCode = 1): Behaviour =>
+  write((id) => {
+    const whole = resultBytes(id, null)
+    return whole.subarray(0, whole.length >> 1)
+  }, exit(exitCode))
+
+/**
+ * Answers with the value, for a call that does not exist.
+ *
+ * @category faults
+ */
+export const wrongId = (value: unknown = null): Behaviour => write((id) => resultBytes(id + 1, value))
+
+/**
+ * Answers with the value, twice.
+ *
+ * @category faults
+ */
+export const duplicate = (value: unknown = null): Behaviour =>
+  write((id) => resultBytes(id, value), reply(value))
+
+/**
+ * Prints lines, then goes on; by default with `null` as the result.
+ *
+ * @category output
+ */
+export const print = (output: Transport.Output, text: string, next: Handler = reply(null)): Behaviour =>
+  make({ _tag: "Print", output, text, next })
+
+/**
+ * The first handler for the first call, the second for the second, and the last for all that follow; counted over all workers of a mock.
+ *
+ * ```ts
+ * import { Behaviour } from "@fireweed/test-kit/workers"
+ *
+ * Behaviour.inTurn([Behaviour.exit(1), Behaviour.raise("OSError"), (x: number) => x + 1])
+ * ```
+ *
+ * @category sequences
+ */
+export const inTurn = (handlers: readonly [Handler, ...Array<Handler>]): Behaviour =>
+  make({ _tag: "InTurn", handlers })
+
+const make = (step: Step): Behaviour => ({ [TypeId]: TypeId, step })
+
+const resultBytes = (id: number, value: unknown): Uint8Array => {
+  const meta = Json.encode(value, "result")
+  if ("_tag" in meta) throw new TypeError(`${meta.path} is ${meta.found}: ${meta.hint}`)
+  const [head] = Frame.encode(Frame.make(Kind.Reply.result, id, meta))
+  return head ?? Frame.EMPTY
+}
