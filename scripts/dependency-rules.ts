@@ -100,7 +100,7 @@ const manifestComplaints = (files: Files, folder: string, rule: Rule): ReadonlyA
   const deno: Manifest = JSON.parse(files.get(`${folder}/deno.json`) ?? "{}")
   if (deno.version !== manifest.version) {
     found.push(
-      `${folder}: package.json is ${manifest.version}, deno.json ${deno.version}: run node scripts/sync-deno.ts`
+      `${folder}: package.json is ${manifest.version}, deno.json ${deno.version}: run node scripts/sync-versions.ts`
     )
   }
   return found

@@ -468,7 +468,8 @@ export class Range extends Value implements Iterable<Int> {
   *[Symbol.iterator](): Generator<Int, void> {
     const step = BigInt(this.step)
     const stop = BigInt(this.stop)
-    for (let at = BigInt(this.start); step > 0n ? at < stop : step < 0n && at > stop; at += step) yield int(at)
+    for (let at = BigInt(this.start); step > 0n ? at < stop : step < 0n && at > stop; at += step)
+      yield int(at)
   }
   override toString(): string {
     return `range(${this.start}, ${this.stop}${Number(this.step) === 1 ? "" : `, ${this.step}`})`
@@ -560,12 +561,7 @@ export class NamedTuple extends Value implements Iterable<unknown> {
   readonly type: string
   readonly names: ReadonlyArray<string>
   readonly values: ReadonlyArray<unknown>
-  constructor(
-    module: string,
-    type: string,
-    names: ReadonlyArray<string>,
-    values: ReadonlyArray<unknown>
-  ) {
+  constructor(module: string, type: string, names: ReadonlyArray<string>, values: ReadonlyArray<unknown>) {
     super()
     this.module = module
     this.type = type
@@ -695,7 +691,11 @@ export class NdArray extends Value {
   get size(): number {
     return this.shape.reduce((product, length) => product * length, 1)
   }
-  toJSON(): { readonly dtype: string; readonly shape: ReadonlyArray<number>; readonly data: ReadonlyArray<Int> } {
+  toJSON(): {
+    readonly dtype: string
+    readonly shape: ReadonlyArray<number>
+    readonly data: ReadonlyArray<Int>
+  } {
     return { dtype: this.dtype, shape: this.shape, data: [...this.data] }
   }
 }
@@ -726,7 +726,11 @@ export class NumpyScalar extends Value {
   get value(): boolean | Int | Uint8Array {
     const data = members(this.dtype, this.bytes)
     const first = data[0]
-    if (first === undefined || data.length !== 1 || this.dtype.charAt(1) === "f" && data instanceof Uint16Array)
+    if (
+      first === undefined ||
+      data.length !== 1 ||
+      (this.dtype.charAt(1) === "f" && data instanceof Uint16Array)
+    )
       return this.bytes
     return this.dtype.charAt(1) === "b" ? first !== 0 : typeof first === "bigint" ? int(first) : first
   }

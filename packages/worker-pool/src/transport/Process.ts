@@ -116,6 +116,9 @@ const start = (options: ProcessOptions, identity: Identity, runtime: string): Ch
       FIREWEED_WORKER: identity.id
     },
     stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
+    // A process group of its own from the first moment, so that a wrapper around Python can be ended whole. On Windows it would take the
+    // child out of the job that ends with this process.
+    detached: process.platform !== "win32",
     windowsHide: true
   })
 
@@ -347,7 +350,6 @@ const signal = (pid: number, name: NodeJS.Signals): void => {
   }
 }
 
-// Before the worker made its own group there is none of that number, and this does nothing.
 const killGroup = (pid: number | undefined): void => {
   if (pid !== undefined && process.platform !== "win32") signal(-pid, "SIGKILL")
 }

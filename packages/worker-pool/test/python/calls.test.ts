@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { noLeaks } from "@fireweed/test-kit/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
@@ -6,6 +7,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fixtures, pool, record, until } from "../support.ts"
+
+noLeaks()
 
 describe("a call", () => {
   it.live("takes positional and keyword arguments and gives the value", () =>

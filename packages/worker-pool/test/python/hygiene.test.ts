@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { WorkerPool } from "@fireweed/worker-pool"
+import { noLeaks } from "@fireweed/test-kit/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -10,6 +11,8 @@ import { createInterface } from "node:readline"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
 import { fixtures, isRunning, pool, until } from "../support.ts"
+
+noLeaks()
 
 const Pid = { result: Schema.Int }
 const isDeno = "Deno" in globalThis

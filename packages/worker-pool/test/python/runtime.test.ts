@@ -1,9 +1,12 @@
 import { assert, it } from "@effect/vitest"
+import { noLeaks } from "@fireweed/test-kit/vitest"
 import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
 import * as Interpreter from "../../src/transport/Interpreter.ts"
+
+noLeaks()
 
 /** The tests of the Python package are Python: they drive a worker over its descriptors, with no TypeScript between. */
 it.live(

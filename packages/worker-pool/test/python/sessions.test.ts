@@ -1,8 +1,11 @@
 import { assert, it } from "@effect/vitest"
+import { noLeaks } from "@fireweed/test-kit/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { pool, record, until } from "../support.ts"
+
+noLeaks()
 
 it.live("a session keeps its object on one worker, and its calls in order", () =>
   Effect.gen(function* () {

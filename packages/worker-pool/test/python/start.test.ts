@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import { noLeaks } from "@fireweed/test-kit/vitest"
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -8,6 +8,8 @@ import * as Interpreter from "../../src/transport/Interpreter.ts"
 import { fixtures, pool } from "../support.ts"
 import type { WorkerPool } from "@fireweed/worker-pool"
 import process from "node:process"
+
+noLeaks()
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "fireweed-test-")))),
@@ -91,10 +93,9 @@ describe("a pool that cannot start says why, and names the fix", () => {
       const error = yield* failure({ python: fake })
       assert.strictEqual(error.reason, "python-too-old")
       assert.match(error.message, /is Python 3\.8\.18, needs 3\.9 or newer/)
-      const scope = yield* Scope.make()
-      const workers = yield* Scope.provide(pool({ python: exe }), scope)
+      const workers = yield* pool({ python: exe })
       assert.strictEqual(yield* workers.call("math:sqrt", [16]), 4)
-    }).pipe(Effect.scoped)
+    })
   )
 })
 

@@ -24,7 +24,8 @@ const isTextOrNull = (u: unknown): u is string | null => u === null || typeof u 
 const isWhole = (u: unknown): u is number => Number.isSafeInteger(u)
 const isInt = (u: unknown): u is Py.Int => isWhole(u) || typeof u === "bigint"
 const isFold = (u: unknown): u is 0 | 1 => u === 0 || u === 1
-const isOffset = (u: unknown): u is number | null => u === null || (typeof u === "number" && Number.isFinite(u))
+const isOffset = (u: unknown): u is number | null =>
+  u === null || (typeof u === "number" && Number.isFinite(u))
 const isBytes = (u: unknown): u is Uint8Array => u instanceof Uint8Array
 const isList = (u: unknown): u is ReadonlyArray<unknown> => Array.isArray(u)
 const isFields = (u: unknown): u is { readonly [name: string]: unknown } =>
@@ -102,9 +103,7 @@ export const extensions: ReadonlyMap<string, Extension> = new Map(
       if (names.length !== values.length || !spend(names.length) || !names.every(isText)) return
       return new Py.NamedTuple(module, type, names, values)
     }),
-    ordereddict: of(1, ([pairs], spend) =>
-      isEntries(pairs, spend) ? new Py.OrderedDict(pairs) : undefined
-    ),
+    ordereddict: of(1, ([pairs], spend) => (isEntries(pairs, spend) ? new Py.OrderedDict(pairs) : undefined)),
     defaultdict: of(2, ([factory, pairs], spend) =>
       isTextOrNull(factory) && isEntries(pairs, spend) ? new Py.DefaultDict(factory, pairs) : undefined
     ),

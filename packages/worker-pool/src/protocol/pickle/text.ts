@@ -84,3 +84,33 @@ const readSlowly = (bytes: Buffer, start: number, end: number): string | undefin
   parts.push(String.fromCharCode(...units))
   return parts.join("")
 }
+
+/** Longest text that `readShort` takes, in bytes. */
+export const SHORT = 24
+
+const CACHE = 1024
+const cache: Array<string> = Array.from({ length: CACHE }, () => "")
+
+/**
+ * A short text of ASCII, or `undefined` if it is none. The same few keys come again and again: a small table of the last ones spares most
+ * of the work, and gives equal texts that are the same object, which makes them fast keys.
+ */
+export const readShort = (view: DataView, start: number, length: number): string | undefined => {
+  let hash = length
+  for (let at = start; at < start + length; at++) {
+    const code = view.getUint8(at)
+    if (code >= 0x80) return undefined
+    hash = (Math.imul(hash, 31) + code) | 0
+  }
+  const slot = (hash ^ (hash >>> 10)) & (CACHE - 1)
+  const known = cache[slot]
+  if (known !== undefined && known.length === length) {
+    let index = 0
+    while (index < length && known.charCodeAt(index) === view.getUint8(start + index)) index++
+    if (index === length) return known
+  }
+  let text = ""
+  for (let at = start; at < start + length; at++) text += String.fromCharCode(view.getUint8(at))
+  cache[slot] = text
+  return text
+}
