@@ -51,7 +51,7 @@ const outcome = async (python: string): Promise<string> => {
     }).pipe(
       Effect.scoped,
       Effect.catchTag("StartError", (error) =>
-        error.reason === "python-too-old" ? Effect.succeed(undefined) : Effect.fail(error)
+        error.reason === "python-too-old" ? Effect.void : Effect.fail(error)
       )
     )
   )

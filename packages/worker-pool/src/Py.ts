@@ -90,11 +90,9 @@ export function tuple(...members: ReadonlyArray<unknown>): Tuple {
 export const tupleOf = (members: ReadonlyArray<unknown>): Tuple => tupleSlice(members, 0, members.length)
 
 /** Makes a `tuple` of a part of an array. */
-export const tupleSlice = (source: ReadonlyArray<unknown>, start: number, end: number): Tuple => {
-  const made = new TupleArray(end - start)
-  for (let index = start; index < end; index++) made[index - start] = source[index]
-  return Object.freeze(made)
-}
+export const tupleSlice = (source: ReadonlyArray<unknown>, start: number, end: number): Tuple =>
+  // Several times faster than the constructor of a class that extends Array.
+  Object.freeze(Object.setPrototypeOf(source.slice(start, end), TupleArray.prototype))
 
 /** Whether a value is a `tuple`. */
 export const isTuple = (u: unknown): u is Tuple => u instanceof TupleArray

@@ -35,6 +35,12 @@ export const until = (what: string, condition: () => boolean): Effect.Effect<voi
     Effect.orDie
   )
 
+/** Waits until so many workers are ready. */
+export const whole = (pool: WorkerPool.WorkerPool, size: number) =>
+  Effect.flatMap(pool.snapshot, ({ workers }) =>
+    workers.length === size ? Effect.void : Effect.fail("not yet")
+  ).pipe(Effect.retry(Schedule.spaced("10 millis")), Effect.timeout("10 seconds"))
+
 /** Collects the events of a pool from now on. */
 export const record = (pool: WorkerPool.WorkerPool) =>
   Effect.gen(function* () {

@@ -299,10 +299,10 @@ describe("a worker that goes", () => {
   )
 })
 
-describe("a pool without workers", () => {
-  const gone = (target: string) =>
-    new PoolUnavailable({ reason: "crash-loop", target, retryAfter: Duration.seconds(1), detail: "all died" })
+const gone = (target: string) =>
+  new PoolUnavailable({ reason: "crash-loop", target, retryAfter: Duration.seconds(1), detail: "all died" })
 
+describe("a pool without workers", () => {
   it.effect(
     "lets calls wait, until it is said that none will come; then they fail at once, until one comes",
     () =>

@@ -287,7 +287,7 @@ it.effect("events tell a worker's whole life, in order", () =>
     yield* TestClock.adjust("1 second")
     assert.deepStrictEqual(
       events.map((event) =>
-        event._tag === "WorkerState" ? `${event.worker} ${event.from} ${event.to}` : `${event._tag}`
+        event._tag === "WorkerState" ? `${event.worker} ${event.from} ${event.to}` : event._tag
       ),
       [
         "1.1 ready busy",

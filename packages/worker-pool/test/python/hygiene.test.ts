@@ -10,7 +10,7 @@ import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
-import { fixtures, isRunning, pool, until } from "../support.ts"
+import { fixtures, isRunning, pool, until, whole } from "../support.ts"
 
 noLeaks()
 
@@ -22,7 +22,7 @@ describe("when the scope of a pool closes, nothing is left", () => {
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const workers = yield* Scope.provide(pool({ size: 4 }), scope)
-      yield* until("all workers", () => Effect.runSync(workers.snapshot).workers.length === 4)
+      yield* whole(workers, 4)
       const pids = (yield* workers.snapshot).workers.flatMap((worker) => worker.pid ?? [])
       assert.strictEqual(pids.length, 4)
       const grandchild = yield* workers.call("sample:spawn_sleeper", [], Pid)
@@ -73,7 +73,7 @@ describe("when this process is killed, nothing is left", () => {
         const line = yield* Effect.callback<string>((resume) => {
           createInterface({ input: holder.stdout }).once("line", (text) => resume(Effect.succeed(text)))
         }).pipe(Effect.timeout("20 seconds"))
-        const pids = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Array(Schema.Int)))(line)
+        const pids = yield* Schema.decodeEffect(Schema.fromJsonString(Schema.Array(Schema.Int)))(line)
         assert.strictEqual(pids.length, 6)
         assert.isTrue(pids.every(isRunning))
         holder.kill("SIGKILL")

@@ -3,7 +3,7 @@ import { noLeaks } from "@fireweed/test-kit/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import { pool, record, until } from "../support.ts"
+import { pool, record, until, whole } from "../support.ts"
 
 noLeaks()
 
@@ -28,7 +28,7 @@ it.live("sessions are spread over the workers, and do not see each other", () =>
   Effect.gen(function* () {
     const workers = yield* pool({ size: 2 })
     // The second worker may still be starting, and is given its share only when it is there.
-    yield* until("both workers", () => Effect.runSync(workers.snapshot).workers.length === 2)
+    yield* whole(workers, 2)
     const sessions = yield* Effect.forEach(["a", "b", "c", "d"], (key) =>
       workers.session(key, "sample:Counter", [])
     )
@@ -50,7 +50,7 @@ it.live(
   () =>
     Effect.gen(function* () {
       const workers = yield* pool({ size: 2 })
-      yield* until("both workers", () => Effect.runSync(workers.snapshot).workers.length === 2)
+      yield* whole(workers, 2)
       const events = yield* record(workers)
       const [first, second] = yield* Effect.all([
         workers.session("first", "sample:Counter"),

@@ -86,7 +86,7 @@ const readSlowly = (bytes: Buffer, start: number, end: number): string | undefin
 }
 
 /** Longest text that `readShort` takes, in bytes. */
-export const SHORT = 24
+export const SHORT = 12
 
 const CACHE = 1024
 const cache: Array<string> = Array.from({ length: CACHE }, () => "")
@@ -110,7 +110,12 @@ export const readShort = (view: DataView, start: number, length: number): string
     if (index === length) return known
   }
   let text = ""
-  for (let at = start; at < start + length; at++) text += String.fromCharCode(view.getUint8(at))
+  let at = start
+  for (const last = start + length - 4; at <= last; at += 4) {
+    const [a, b, c, d] = [view.getUint8(at), view.getUint8(at + 1), view.getUint8(at + 2), view.getUint8(at + 3)]
+    text += String.fromCharCode(a, b, c, d)
+  }
+  while (at < start + length) text += String.fromCharCode(view.getUint8(at++))
   cache[slot] = text
   return text
 }
