@@ -238,6 +238,7 @@ class Encoder {
 
   /** A key of a `dict`, or a member of a `set`. */
   #key(key: unknown, among: { readonly has: (key: unknown) => boolean }): void {
+    if (key === undefined && among.has(null)) refuse("undefined beside null", "in Python they are the same key")
     if (typeof key === "boolean" && among.has(Number(key)))
       refuse(`${key} beside ${Number(key)}`, "in Python they are the same key")
     if (typeof key === "bigint" && Number.isSafeInteger(Number(key)) && among.has(Number(key)))
@@ -351,7 +352,7 @@ class Encoder {
         if (this.#isKey) refuseKey("Py.Slice")
         return this.#call(value, "slice", [value.start, value.stop, value.step], ["start", "stop", "step"])
       case "Enum":
-        return this.#call(value, "enum", [value.module, value.type, value.name, value.value], ["", "", "", "value"])
+        return this.#enum(value)
       case "Dataclass":
         return this.#dataclass(value)
       case "NamedTuple":
@@ -382,6 +383,15 @@ class Encoder {
       default:
         refuse("a value of another version of Py", "use one version of this package")
     }
+  }
+
+  // The hash of a member of an Enum is that of its name, and that of a dataclass is its own affair.
+
+  #enum(value: Py.Enum): void {
+    const isKey = this.#isKey
+    this.#isKey = false
+    this.#call(value, "enum", [value.module, value.type, value.name, value.value], ["", "", "", "value"])
+    this.#isKey = isKey
   }
 
   #dataclass(value: Py.Dataclass): void {
@@ -574,11 +584,16 @@ const className = (value: object): string => {
 
 const MAX_STEPS = 40
 
+const stepText = (step: Step): string => {
+  if (typeof step === "number") return `[${step}]`
+  return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(step) ? `.${step}` : `[${JSON.stringify(step.slice(0, 80))}]`
+}
+
 const pathText = (root: string | ReadonlyArray<string>, steps: ReadonlyArray<Step>): string => {
   const first = steps[0]
   const isNamed = typeof root !== "string" && typeof first === "number"
   const name = isNamed ? root[first] : typeof root === "string" ? root : ""
   const rest = isNamed ? steps.slice(1) : steps
-  const shown = rest.slice(0, MAX_STEPS).map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))
+  const shown = rest.slice(0, MAX_STEPS).map(stepText)
   return `${name ?? ""}${shown.join("")}${rest.length > MAX_STEPS ? "..." : ""}`
 }
