@@ -104,7 +104,7 @@ export class InvalidCall extends InvalidCallBase {
   get hint(): string {
     switch (this.reason) {
       case "target":
-        return 'name it as "package.module:function", and check the pool\'s pythonPath'
+        return 'a function is "package.module:function", looked for in pythonPath; of a session, a method of its class'
       case "arguments":
         return "change the argument at that path"
       case "result":
@@ -411,7 +411,7 @@ export class SessionError extends SessionErrorBase {
       case "exists":
         return "choose another key, or close the session that has it"
       case "limit":
-        return "close sessions, or raise sessions.limit"
+        return "close sessions, or raise maxSessions"
     }
   }
   /** What happened, to whom. */

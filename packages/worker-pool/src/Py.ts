@@ -18,7 +18,7 @@ import type { TypedArray } from "./protocol/pickle/dtype.ts"
 export type { TypedArray }
 
 /** The mark that every value of this module has. */
-export const TypeId: "~fireweed/Py" = "~fireweed/Py"
+export const TypeId = "~fireweed/Py" as const
 
 /** A whole number: `bigint` beyond 2^53 - 1. */
 export type Int = number | bigint
@@ -99,7 +99,7 @@ export const isTuple = (u: unknown): u is Tuple => u instanceof TupleArray
 
 /** A number that goes out as `float` even if it is whole. Python's floats arrive as plain numbers. */
 export class Float extends Value {
-  readonly _tag: "Float" = "Float"
+  readonly _tag = "Float" as const
   readonly value: number
   constructor(value: number) {
     super()
@@ -121,7 +121,7 @@ export const float = (value: number): Float => new Float(value)
 
 /** A `bytearray`. */
 export class ByteArray extends Value {
-  readonly _tag: "ByteArray" = "ByteArray"
+  readonly _tag = "ByteArray" as const
   readonly bytes: Uint8Array
   constructor(bytes: Uint8Array) {
     super()
@@ -137,7 +137,7 @@ export const byteArray = (bytes: Uint8Array): ByteArray => new ByteArray(bytes)
 
 /** A `frozenset`. Members that are no primitives are told apart by identity. */
 export class FrozenSet extends Value implements Iterable<unknown> {
-  readonly _tag: "FrozenSet" = "FrozenSet"
+  readonly _tag = "FrozenSet" as const
   readonly members: ReadonlySet<unknown>
   constructor(members: ReadonlySet<unknown>) {
     super()
@@ -162,7 +162,7 @@ export const frozenSet = (members: Iterable<unknown>): FrozenSet => new FrozenSe
 
 /** A `date`. Months count from 1. */
 export class Date extends Value {
-  readonly _tag: "Date" = "Date"
+  readonly _tag = "Date" as const
   readonly year: number
   readonly month: number
   readonly day: number
@@ -204,7 +204,7 @@ export interface TimeFields {
 
 /** A `time`, naive or aware. */
 export class Time extends Value {
-  readonly _tag: "Time" = "Time"
+  readonly _tag = "Time" as const
   readonly hour: number
   readonly minute: number
   readonly second: number
@@ -243,7 +243,7 @@ export interface DateTimeFields extends TimeFields {
 
 /** A `datetime`, naive or aware, to the microsecond. */
 export class DateTime extends Value {
-  readonly _tag: "DateTime" = "DateTime"
+  readonly _tag = "DateTime" as const
   readonly year: number
   readonly month: number
   readonly day: number
@@ -293,7 +293,7 @@ export const dateTime = (fields: DateTimeFields): DateTime => new DateTime(field
 
 /** A `timedelta`, as Python keeps it: seconds from 0 to 86 399 and microseconds from 0 to 999 999; the days have the sign. */
 export class TimeDelta extends Value {
-  readonly _tag: "TimeDelta" = "TimeDelta"
+  readonly _tag = "TimeDelta" as const
   readonly days: number
   readonly seconds: number
   readonly microseconds: number
@@ -338,7 +338,7 @@ export const timeDelta = (units: {
 
 /** A `Decimal`, as text: `1.10` is not `1.1`, as in Python's `repr`. */
 export class Decimal extends Value {
-  readonly _tag: "Decimal" = "Decimal"
+  readonly _tag = "Decimal" as const
   readonly text: string
   constructor(text: string) {
     super()
@@ -361,7 +361,7 @@ export const decimal = (value: string | Int): Decimal => new Decimal(String(valu
 
 /** A `Fraction`. Those that come from Python are in lowest terms. */
 export class Fraction extends Value {
-  readonly _tag: "Fraction" = "Fraction"
+  readonly _tag = "Fraction" as const
   readonly numerator: Int
   readonly denominator: Int
   constructor(numerator: Int, denominator: Int) {
@@ -387,7 +387,7 @@ export const fraction = (numerator: Int, denominator: Int = 1): Fraction =>
 
 /** A `complex`. */
 export class Complex extends Value {
-  readonly _tag: "Complex" = "Complex"
+  readonly _tag = "Complex" as const
   readonly real: number
   readonly imaginary: number
   constructor(real: number, imaginary: number) {
@@ -409,7 +409,7 @@ export const complex = (real: number, imaginary = 0): Complex => new Complex(rea
 
 /** A `UUID`, as text of 36 characters in lower case. */
 export class UUID extends Value {
-  readonly _tag: "UUID" = "UUID"
+  readonly _tag = "UUID" as const
   readonly text: string
   constructor(text: string) {
     super()
@@ -431,7 +431,7 @@ export type PathKind = "PosixPath" | "PurePosixPath" | "WindowsPath" | "PureWind
 
 /** A path of `pathlib`. */
 export class Path extends Value {
-  readonly _tag: "Path" = "Path"
+  readonly _tag = "Path" as const
   readonly kind: PathKind
   readonly text: string
   constructor(kind: PathKind, text: string) {
@@ -452,7 +452,7 @@ export const path = (text: string, kind: PathKind = "PosixPath"): Path => new Pa
 
 /** A `range`. */
 export class Range extends Value implements Iterable<Int> {
-  readonly _tag: "Range" = "Range"
+  readonly _tag = "Range" as const
   readonly start: Int
   readonly stop: Int
   readonly step: Int
@@ -482,7 +482,7 @@ export const range = (start: Int, stop: Int, step: Int = 1): Range => new Range(
 
 /** A `slice`. */
 export class Slice extends Value {
-  readonly _tag: "Slice" = "Slice"
+  readonly _tag = "Slice" as const
   readonly start: unknown
   readonly stop: unknown
   readonly step: unknown
@@ -500,7 +500,7 @@ export const slice = (start: unknown, stop: unknown = null, step: unknown = null
 
 /** A member of an `Enum` of the module `module`. */
 export class Enum extends Value {
-  readonly _tag: "Enum" = "Enum"
+  readonly _tag = "Enum" as const
   readonly module: string
   /** Qualified name of the class. */
   readonly type: string
@@ -528,7 +528,7 @@ export const enumMember = (module: string, type: string, name: string | null, va
 
 /** An instance of a dataclass of the module `module`. */
 export class Dataclass extends Value {
-  readonly _tag: "Dataclass" = "Dataclass"
+  readonly _tag = "Dataclass" as const
   readonly module: string
   /** Qualified name of the class. */
   readonly type: string
@@ -553,7 +553,7 @@ export const dataclass = (
 
 /** An instance of a named tuple of the module `module`. */
 export class NamedTuple extends Value implements Iterable<unknown> {
-  readonly _tag: "NamedTuple" = "NamedTuple"
+  readonly _tag = "NamedTuple" as const
   readonly module: string
   /** Qualified name of the class. */
   readonly type: string
@@ -583,7 +583,7 @@ export const namedTuple = (
   module: string,
   type: string,
   fields: { readonly [name: string]: unknown }
-): NamedTuple => new NamedTuple(module, type, Object.keys(fields), Object.values(fields))
+): NamedTuple => new NamedTuple(module, type, Object.keys(fields), tupleOf(Object.values(fields)))
 
 /** A key and its value. */
 export type Entry = readonly [key: unknown, value: unknown]
@@ -611,7 +611,7 @@ abstract class Entries extends Value implements Iterable<Entry> {
 
 /** An `OrderedDict`: two are equal only if their entries are in the same order. */
 export class OrderedDict extends Entries {
-  readonly _tag: "OrderedDict" = "OrderedDict"
+  readonly _tag = "OrderedDict" as const
 }
 
 /** Makes an `OrderedDict`. */
@@ -619,7 +619,7 @@ export const orderedDict = (entries: Iterable<Entry>): OrderedDict => new Ordere
 
 /** A `defaultdict`. */
 export class DefaultDict extends Entries {
-  readonly _tag: "DefaultDict" = "DefaultDict"
+  readonly _tag = "DefaultDict" as const
   /** Name of the builtin type that makes defaults, such as `list`. */
   readonly factory: string | null
   constructor(factory: string | null, entries: ReadonlyArray<Entry>) {
@@ -634,7 +634,7 @@ export const defaultDict = (factory: string | null, entries: Iterable<Entry> = [
 
 /** A `Counter`. */
 export class Counter extends Entries {
-  readonly _tag: "Counter" = "Counter"
+  readonly _tag = "Counter" as const
 }
 
 /** Makes a `Counter` of members and their counts. */
@@ -642,7 +642,7 @@ export const counter = (entries: Iterable<Entry>): Counter => new Counter([...en
 
 /** A `deque`. */
 export class Deque extends Value implements Iterable<unknown> {
-  readonly _tag: "Deque" = "Deque"
+  readonly _tag = "Deque" as const
   readonly members: ReadonlyArray<unknown>
   /** Largest number of members, or `null`. */
   readonly maxlen: number | null
@@ -668,7 +668,7 @@ export type Order = "C" | "F"
 
 /** A `numpy.ndarray`. */
 export class NdArray extends Value {
-  readonly _tag: "NdArray" = "NdArray"
+  readonly _tag = "NdArray" as const
   /** numpy's dtype string, such as `<f8`. */
   readonly dtype: string
   readonly shape: ReadonlyArray<number>
@@ -710,7 +710,7 @@ export const ndarray = (
 
 /** A scalar of numpy, such as `numpy.float32(1.5)`. */
 export class NumpyScalar extends Value {
-  readonly _tag: "NumpyScalar" = "NumpyScalar"
+  readonly _tag = "NumpyScalar" as const
   /** numpy's dtype string, such as `<f4`. */
   readonly dtype: string
   /** Its bytes, as numpy keeps them. */

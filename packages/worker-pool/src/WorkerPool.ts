@@ -45,6 +45,7 @@ import * as Supervisor from "./recovery/Supervisor.ts"
 import * as Interpreter from "./transport/Interpreter.ts"
 import * as Process from "./transport/Process.ts"
 import type { WorkerState } from "./worker/WorkerState.ts"
+import { isAlive } from "./worker/WorkerState.ts"
 import * as Worker from "./worker/Worker.ts"
 
 export type { Options } from "./Options.ts"
@@ -160,7 +161,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       tripPolicy: CircuitBreaker.consecutive(settings.crashLoop.deaths),
       openDuration: settings.crashLoop.pause,
       // After the pause one worker is tried, not all: what kills them is likely still there.
-      halfOpen: { trials: 1 }
+      halfOpen: { trials: 1, deadline: settings.startTimeout + Supervisor.PROBATION + 1_000 }
     })
     const workers = new Map<string, Worker.Worker>()
     const dispatcher = Dispatcher.make({
@@ -178,7 +179,8 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       if (circuit !== from) listeners.publish(() => ({ _tag: "Circuit", from, to: circuit }))
     }
 
-    const onTerminated = (worker: Worker.Worker): void => {
+    // It may take a moment until its process is gone, but nothing more can be expected of it.
+    const onEnding = (worker: Worker.Worker): void => {
       workers.delete(worker.id)
       const lost = sessions.remove(worker)
       dispatcher.retire(worker)
@@ -199,7 +201,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         onState: (id, from, to) => {
           listeners.publish(() => ({ _tag: "WorkerState", worker: id, from, to }))
           const worker = workers.get(id)
-          if (to === "terminated" && worker !== undefined) onTerminated(worker)
+          if (worker !== undefined && !isAlive(to)) onEnding(worker)
         },
         onIdle: dispatcher.offer,
         onOutput: (worker, stream, line) => {
@@ -230,7 +232,12 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       },
       onHeldBack: (rejection) => {
         watchCircuit()
-        const until = timers.now() + Duration.toMillis(rejection.retryAfter)
+        // While one is tried, the others may hope for its success; the breaker's own answer is the time it allows for that.
+        const wait =
+          rejection._tag === "CircuitHalfOpen"
+            ? Math.min(Duration.toMillis(rejection.retryAfter), settings.crashLoop.pause)
+            : Duration.toMillis(rejection.retryAfter)
+        const until = timers.now() + wait
         dispatcher.setUnavailable((target) => crashLoop(target, until - timers.now(), rejection))
       }
     })
@@ -239,6 +246,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
 
     const invoke = Calls.make({
       timers,
+      maxFrame: settings.maxFrame,
       dispatcher,
       onRetry: (attempt, error) =>
         listeners.publish(() => ({ _tag: "CallRetried", target: error.target, attempt, error }))
@@ -269,7 +277,9 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         invoke,
         sessions,
         dispatcher,
+        timers,
         patience: settings.queue.timeout,
+        closeTimeout: settings.shutdownTimeout,
         publish: listeners.publish
       }),
       events: listeners.stream,

@@ -52,6 +52,7 @@ export const make = (events: Transport.Events, start: (wire: Wire) => Peer): Tra
     peer.stop()
     queueMicrotask(() => {
       ended = true
+      events.onClosing()
       events.onEnd({
         ...describe(how, { broken, killed, tooOld, partial: decoder.isPartial() }),
         ...how,

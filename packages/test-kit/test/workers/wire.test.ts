@@ -17,6 +17,7 @@ const connected = (script: MockWorker.Script) =>
       { id: "1.1", token: "secret" },
       {
         onFrame: ({ id, kind, meta }) => heard.push([Kind.nameOf(kind), id, Json.decode(meta)?.value]),
+        onClosing: () => {},
         onOutput: () => {},
         onEnd: (end) => ends.push(end)
       }
@@ -36,7 +37,12 @@ const connected = (script: MockWorker.Script) =>
 it.effect("HELLO echoes the token and comes first, READY after INIT", () =>
   Effect.gen(function* () {
     const heard: Array<Frame.Frame> = []
-    const events = { onFrame: (frame: Frame.Frame) => heard.push(frame), onOutput: () => {}, onEnd: () => {} }
+    const events = {
+      onFrame: (frame: Frame.Frame) => heard.push(frame),
+      onOutput: () => {},
+      onClosing: () => {},
+      onEnd: () => {}
+    }
     const transport = yield* MockWorker.connect({})({ id: "1.1", token: "secret" }, events)
     assert.strictEqual(heard.length, 0)
     yield* Effect.yieldNow

@@ -58,6 +58,7 @@ export const tail = (limit: number): Tail => {
       length += line.length + 1
       while (length > limit && first < lines.length - 1) {
         length -= (lines[first]?.length ?? 0) + 1
+        lines[first] = ""
         first++
       }
       if (first > 1024) {

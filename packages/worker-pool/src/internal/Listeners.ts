@@ -21,6 +21,7 @@ const BACKLOG = 4_096
 /** Makes an event stream. */
 export const make = <A>(): Listeners<A> => {
   const queues = new Set<Queue.Queue<A, Cause.Done>>()
+  let ended = false
   return {
     publish: (build) => {
       if (queues.size === 0) return
@@ -30,11 +31,18 @@ export const make = <A>(): Listeners<A> => {
     stream: Stream.callback<A>(
       (queue) =>
         Effect.acquireRelease(
-          Effect.sync(() => void queues.add(queue)),
+          Effect.suspend(() => {
+            if (ended) return Effect.asVoid(Queue.end(queue))
+            queues.add(queue)
+            return Effect.void
+          }),
           () => Effect.sync(() => void queues.delete(queue))
         ),
       { bufferSize: BACKLOG, strategy: "sliding" }
     ),
-    end: Effect.suspend(() => Effect.forEach([...queues], (queue) => Queue.end(queue), { discard: true }))
+    end: Effect.suspend(() => {
+      ended = true
+      return Effect.forEach([...queues], (queue) => Queue.end(queue), { discard: true })
+    })
   }
 }

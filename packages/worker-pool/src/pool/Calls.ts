@@ -12,7 +12,7 @@ import type { Timers } from "../internal/Timers.ts"
 import * as Kind from "../protocol/Kind.ts"
 import * as Message from "../protocol/Message.ts"
 import type { Dispatcher } from "./Dispatcher.ts"
-import type { Request } from "./Request.ts"
+import type { Deadline, Request } from "./Request.ts"
 import * as Requests from "./Request.ts"
 import type { Entry } from "./Sessions.ts"
 
@@ -45,6 +45,10 @@ export interface Callee {
   readonly label: string
   /** The session it belongs to; it decides the worker. */
   readonly session?: Entry | undefined
+  /** When it must be done, if that is settled already. */
+  readonly deadline?: Deadline | undefined
+  /** With this it waits for as long as it takes, and may then run for this long, in milliseconds. */
+  readonly patientFor?: number | undefined
 }
 
 /** Calls of one pool. */
@@ -58,6 +62,8 @@ export type Invoke = (
 export const make = (options: {
   readonly timers: Timers
   readonly dispatcher: Dispatcher
+  /** Largest message, in bytes. */
+  readonly maxFrame: number
   readonly onRetry: (attempt: number, error: CallError) => void
 }): Invoke => {
   const { dispatcher, timers } = options
@@ -75,7 +81,7 @@ export const make = (options: {
 
   const attempt = (
     callee: Callee,
-    deadline: Request["deadline"],
+    deadline: Deadline | undefined,
     meta: (now: number) => Uint8Array
   ): Effect.Effect<unknown, CallError> =>
     Effect.callback<unknown, CallError>((resume) => {
@@ -86,6 +92,8 @@ export const make = (options: {
         pinned: callee.session?.worker,
         session: callee.session?.key,
         deadline,
+        runLimit: callee.patientFor ?? Number.POSITIVE_INFINITY,
+        patient: callee.patientFor !== undefined,
         settle: resume,
         order: arrivals++,
         place: Requests.NEW,
@@ -102,7 +110,12 @@ export const make = (options: {
         const detail = `${encoded.path} is ${encoded.found}: ${encoded.hint}`
         return Effect.fail(invalid(callee.label, "arguments", detail, "no"))
       }
-      const deadline = deadlineOf(callOptions.deadline, timers)
+      const size = encoded.positional.length + encoded.keyword.length
+      if (size > options.maxFrame) {
+        const detail = `args have ${size} bytes, maxFrame allows ${options.maxFrame}`
+        return Effect.fail(invalid(callee.label, "arguments", detail, "no"))
+      }
+      const deadline = callee.deadline ?? deadlineOf(callOptions.deadline, timers)
       const session = callee.session?.name
       const once = attempt(callee, deadline, (now) =>
         callee.kind === Kind.Request.close && session !== undefined
@@ -124,7 +137,8 @@ export const make = (options: {
     })
 }
 
-const deadlineOf = (input: Duration.Input | undefined, timers: Timers): Request["deadline"] => {
+/** The moment a call must be done that is made now. */
+export const deadlineOf = (input: Duration.Input | undefined, timers: Timers): Deadline | undefined => {
   if (input === undefined) return undefined
   const length = Duration.toMillis(Duration.fromInputUnsafe(input))
   return { at: timers.now() + length, length }

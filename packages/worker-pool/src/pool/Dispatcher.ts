@@ -88,10 +88,14 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       request.timers = []
     }
     const now = timers.now()
-    if (request.deadline !== undefined) {
-      const { at, length } = request.deadline
+    const left = Math.min(
+      request.deadline === undefined ? Number.POSITIVE_INFINITY : request.deadline.at - now,
+      request.runLimit
+    )
+    if (left < Number.POSITIVE_INFINITY) {
+      const length = request.deadline?.length ?? request.runLimit
       request.timers.push(
-        timers.after(at - now, () => {
+        timers.after(left, () => {
           worker.cancel()
           fail(request, () => exceeded(request, "running", length))
         })
@@ -103,13 +107,15 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       meta: request.meta(now),
       settle: (outcome: Outcome) => {
         running--
-        if (request.place._tag !== "Settled") settle(request, Requests.interpret(request, worker.id, outcome))
+        if (request.place._tag === "Settled") return ignore
+        const result = Requests.interpret(request, worker.id, outcome)
+        return () => settle(request, result)
       }
     })
   }
 
   const enqueue = (request: Request): void => {
-    if (queued >= options.limit) {
+    if (queued >= options.limit && !request.patient) {
       return fail(
         request,
         () => new QueueFull({ reason: "limit", target: request.target, queued, waited: Duration.zero })
@@ -121,16 +127,18 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     const left =
       request.deadline === undefined ? Number.POSITIVE_INFINITY : request.deadline.at - timers.now()
     // One timer is enough: whichever limit comes first ends the wait.
+    const patience = request.patient ? Number.POSITIVE_INFINITY : options.timeout
+    if (Math.min(patience, left) === Number.POSITIVE_INFINITY) return
     request.timers.push(
-      timers.after(Math.min(options.timeout, left), () =>
+      timers.after(Math.min(patience, left), () =>
         fail(request, () =>
-          left <= options.timeout && request.deadline !== undefined
+          left <= patience && request.deadline !== undefined
             ? exceeded(request, "waiting", request.deadline.length)
             : new QueueFull({
                 reason: "timeout",
                 target: request.target,
                 queued,
-                waited: Duration.millis(options.timeout)
+                waited: Duration.millis(patience)
               })
         )
       )
@@ -237,6 +245,8 @@ export const make = (options: DispatcherOptions): Dispatcher => {
 const drainQueue = (queue: LinkedQueue.LinkedQueue<Request>, end: (request: Request) => void): void => {
   for (let head = queue.head; head !== undefined; head = queue.head) end(head.value)
 }
+
+const ignore = (): void => {}
 
 const isGone = (worker: Worker): boolean => !WorkerState.isAlive(worker.state())
 

@@ -1,9 +1,10 @@
 /**
  * A call on its way through the pool, and how what a worker says of it becomes a value or an error.
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { InvalidCall, PythonError, stackless, WorkerLost } from "../CallError.ts"
+import { DeadlineExceeded, InvalidCall, PythonError, stackless, WorkerLost } from "../CallError.ts"
 import type { CallError, Started } from "../CallError.ts"
 import type { Timer } from "../internal/Timers.ts"
 import type * as LinkedQueue from "../internal/LinkedQueue.ts"
@@ -11,6 +12,12 @@ import * as Json from "../protocol/Json.ts"
 import * as Message from "../protocol/Message.ts"
 import type { End } from "../transport/Transport.ts"
 import type { Outcome, Worker } from "../worker/Worker.ts"
+
+/** The moment a call must be done, in the milliseconds of the pool's timers; and how long that was when it was made. */
+export interface Deadline {
+  readonly at: number
+  readonly length: number
+}
 
 /** A call on its way. */
 export interface Request {
@@ -24,8 +31,11 @@ export interface Request {
   readonly pinned: Worker | undefined
   /** The key of its session, if it has one. */
   readonly session: string | undefined
-  /** The moment it must be done, in the milliseconds of the pool's timers; and how long that was when it was made. */
-  readonly deadline: { readonly at: number; readonly length: number } | undefined
+  readonly deadline: Deadline | undefined
+  /** Longest time it may run, in milliseconds, whatever the deadline; `Infinity` for no limit. */
+  readonly runLimit: number
+  /** Waits for as long as it takes, and is never refused for want of room: what ends something must not be dropped. */
+  readonly patient: boolean
   /** Told exactly once. */
   readonly settle: (result: Effect.Effect<unknown, CallError>) => void
   /** Order of arrival. */
@@ -105,7 +115,7 @@ const readFailure = (
   request: Request,
   worker: string,
   error: Message.WorkerError | undefined
-): PythonError | InvalidCall => {
+): PythonError | InvalidCall | DeadlineExceeded => {
   if (error === undefined) return invalid(request, "result", "the worker's error cannot be read", "maybe")
   const { target } = request
   const started: Started = error.started ? "maybe" : "no"
@@ -123,10 +133,16 @@ const readFailure = (
       return new PythonError({ reason: "interrupt", target, worker, exception })
     case "oom":
       return new PythonError({ reason: "memory", target, worker, exception })
-    case "raised":
-    // These two answer callers that have left; nobody reads them.
-    case "cancelled":
     case "deadline":
+      // The worker looked at its own clock, a moment before ours.
+      return new DeadlineExceeded({
+        reason: "waiting",
+        target,
+        deadline: Duration.millis(request.deadline?.length ?? 0)
+      })
+    case "cancelled":
+    // Who cancels a call does not wait for its answer; so this is an exception like any other.
+    case "raised":
       return new PythonError({ reason: "raised", target, worker, exception })
   }
 }

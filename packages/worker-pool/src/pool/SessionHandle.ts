@@ -1,17 +1,22 @@
 /**
  * What the user of a session holds: opening, calling, closing.
  */
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { QueueFull, SessionError, stackless } from "../CallError.ts"
+import { DeadlineExceeded, QueueFull, SessionError, stackless } from "../CallError.ts"
 import type { CallError } from "../CallError.ts"
+import type { Timers } from "../internal/Timers.ts"
 import type { PoolEvent } from "../PoolEvent.ts"
 import * as Kind from "../protocol/Kind.ts"
 import * as WorkerState from "../worker/WorkerState.ts"
+import { deadlineOf } from "./Calls.ts"
 import type { CallOptions, CheckedCallOptions, Invoke } from "./Calls.ts"
 import type { Dispatcher } from "./Dispatcher.ts"
+import type { Deadline } from "./Request.ts"
 import type { Entry, Sessions } from "./Sessions.ts"
 
 /** A Python object that lives on one worker. */
@@ -47,11 +52,14 @@ export const opener = (options: {
   readonly invoke: Invoke
   readonly sessions: Sessions
   readonly dispatcher: Dispatcher
+  readonly timers: Timers
   /** Longest wait for a worker to live on, in milliseconds. */
   readonly patience: number
+  /** Longest time for the object to close, in milliseconds. */
+  readonly closeTimeout: number
   readonly publish: (build: () => PoolEvent) => void
 }): Open => {
-  const { dispatcher, invoke, publish, sessions } = options
+  const { dispatcher, invoke, publish, sessions, timers } = options
 
   const place = (key: string, target: string): Effect.Effect<Entry, CallError> =>
     Effect.suspend(() => {
@@ -63,68 +71,93 @@ export const opener = (options: {
         : Effect.fail(refused)
     })
 
-  const placeInTime = (key: string, target: string): Effect.Effect<Entry, CallError> =>
-    Effect.timeoutOrElse(place(key, target), {
-      duration: options.patience,
+  const placeInTime = (
+    key: string,
+    target: string,
+    deadline: Deadline | undefined
+  ): Effect.Effect<Entry, CallError> => {
+    const left = deadline === undefined ? Number.POSITIVE_INFINITY : deadline.at - timers.now()
+    return Effect.timeoutOrElse(place(key, target), {
+      duration: Math.max(0, Math.min(left, options.patience)),
       orElse: () =>
         Effect.fail(
-          stackless(
-            () =>
-              new QueueFull({
-                reason: "timeout",
-                target,
-                queued: dispatcher.queued(),
-                waited: Duration.millis(options.patience)
-              })
+          stackless(() =>
+            left <= options.patience && deadline !== undefined
+              ? new DeadlineExceeded({
+                  reason: "waiting",
+                  target,
+                  deadline: Duration.millis(deadline.length)
+                })
+              : new QueueFull({
+                  reason: "timeout",
+                  target,
+                  queued: dispatcher.queued(),
+                  waited: Duration.millis(options.patience)
+                })
           )
         )
     })
+  }
 
   const closed = new WeakSet<Entry>()
 
-  const close = (entry: Entry): Effect.Effect<void> =>
+  const dispose = (entry: Entry): Effect.Effect<void> =>
     Effect.suspend(() => {
       closed.add(entry)
       sessions.forget(entry)
-      publish(() => ({ _tag: "SessionClosed", key: entry.key, worker: entry.worker.id }))
       // The object goes with its worker; there is nobody to tell any more.
       if (!WorkerState.isAlive(entry.worker.state())) return Effect.void
-      return Effect.ignore(
-        invoke(
-          { kind: Kind.Request.close, target: "close", label: label(entry, "close"), session: entry },
-          [],
-          {}
+      const callee = {
+        kind: Kind.Request.close,
+        target: "close",
+        label: label(entry, "close"),
+        session: entry
+      }
+      return Effect.ignore(invoke({ ...callee, patientFor: options.closeTimeout }, [], {}))
+    })
+
+  const close = (entry: Entry): Effect.Effect<void> =>
+    Effect.andThen(
+      Effect.sync(() => publish(() => ({ _tag: "SessionClosed", key: entry.key, worker: entry.worker.id }))),
+      dispose(entry)
+    )
+
+  const open = (
+    key: string,
+    target: string,
+    args: ReadonlyArray<unknown>,
+    callOptions: Pick<CallOptions, "kwargs" | "deadline">
+  ): Effect.Effect<Entry, CallError> =>
+    Effect.suspend(() => {
+      const deadline = deadlineOf(callOptions.deadline, timers)
+      const callee = { kind: Kind.Request.open, target, label: `${target} (session "${key}")`, deadline }
+      return Effect.tap(placeInTime(key, target, deadline), (entry) =>
+        Effect.onExit(
+          invoke({ ...callee, session: entry }, args, callOptions),
+          // The object may be there all the same, when an interruption or a deadline came late: then it must go again.
+          (exit) => {
+            if (Exit.isSuccess(exit)) return Effect.void
+            const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+            return error?.started === "no" ? Effect.sync(() => sessions.forget(entry)) : dispose(entry)
+          }
         )
       )
     })
 
   return (key, target, args = [], callOptions = {}) =>
-    Effect.gen(function* () {
-      const entry = yield* Effect.acquireRelease(
-        Effect.tap(placeInTime(key, target), (entry) =>
-          Effect.onExit(
-            invoke(
-              { kind: Kind.Request.open, target, label: `${target} (session "${key}")`, session: entry },
-              args,
-              callOptions
-            ),
-            // An interruption may come when the object is there already: then it must go again.
-            (exit) =>
-              Exit.isSuccess(exit)
-                ? Effect.void
-                : Exit.hasInterrupts(exit)
-                  ? close(entry)
-                  : Effect.sync(() => sessions.forget(entry))
+    Effect.map(
+      Effect.acquireRelease(open(key, target, args, callOptions), close, { interruptible: true }),
+      (entry) => {
+        publish(() => ({ _tag: "SessionOpened", key, worker: entry.worker.id }))
+        return handle(entry, (callee, args, options) =>
+          Effect.suspend(() =>
+            closed.has(entry)
+              ? Effect.fail(stackless(() => sessionClosed(entry)))
+              : invoke(callee, args, options)
           )
-        ),
-        close,
-        { interruptible: true }
-      )
-      publish(() => ({ _tag: "SessionOpened", key, worker: entry.worker.id }))
-      return handle(entry, (callee, args, options) =>
-        closed.has(entry) ? Effect.fail(stackless(() => sessionClosed(entry))) : invoke(callee, args, options)
-      )
-    })
+        )
+      }
+    )
 }
 
 const handle = (entry: Entry, invoke: Invoke): Session => {

@@ -20,6 +20,7 @@ export interface Hello {
   /** Path of the interpreter, shims and links resolved. */
   readonly exe: string
   readonly pid: number
+  readonly ppid: number
   /** Echo of what the parent passed in `FIREWEED_TOKEN`: proves that the sender is the process that was started. */
   readonly token: string
   readonly codecs: ReadonlyArray<string>
@@ -204,6 +205,7 @@ const HelloSchema = Schema.decodeUnknownOption(
     impl: Schema.String,
     exe: Schema.String,
     pid: Schema.Int,
+    ppid: Schema.Int,
     token: Schema.String,
     codecs: Schema.Array(Schema.String)
   })

@@ -7,6 +7,7 @@
  * after a few lives, and is tried again after a pause.
  */
 import type { CircuitBreaker } from "@fireweed/circuit-breaker"
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -36,8 +37,8 @@ export interface SupervisorOptions {
   readonly onHeldBack: (rejection: CircuitBreaker.Rejection) => void
 }
 
-/** How long a worker that has answered nothing must live to count as well. */
-const PROBATION = Duration.seconds(5)
+/** How long a worker that has answered nothing must live to count as well, in milliseconds. */
+export const PROBATION = 5_000
 /** The least time between two questions to the breaker. */
 const AGAIN = Duration.millis(10)
 
@@ -67,12 +68,26 @@ export const make = (options: SupervisorOptions): Effect.Effect<void, StartError
     // Nobody is served before the first worker is ready: a start that fails until then is not tried again, but told.
     const onStartFailed = (slot: number, life: number, error: StartError): Effect.Effect<void> => {
       options.onStartFailed(slot, life, error)
-      firstError ??= error
       if (life > 1) return Effect.void
+      firstError ??= error
       waiting--
       if (waiting === 0) Deferred.doneUnsafe(opened, Effect.fail(firstError))
       return Effect.ignore(Deferred.await(opened))
     }
+
+    // Places that the breaker holds back before any worker was ready would fail as the others did.
+    const refused = (rejection: CircuitBreaker.Rejection): void => {
+      if (firstError !== undefined && rejection._tag === "CircuitOpen")
+        Deferred.doneUnsafe(opened, Effect.fail(firstError))
+    }
+
+    // What dies here is a fault of this package: then the pool must not wait for it, nor lose a place in silence.
+    const supervised = (slot: number): Effect.Effect<void> =>
+      Effect.tapCause(keep(slot), (cause) => {
+        if (Cause.hasInterruptsOnly(cause)) return Effect.void
+        Deferred.doneUnsafe(opened, Effect.failCause(cause))
+        return Effect.logError(`place ${slot} of the pool is given up`, cause)
+      })
 
     const keep = (slot: number): Effect.Effect<void> =>
       Effect.gen(function* () {
@@ -92,6 +107,7 @@ export const make = (options: SupervisorOptions): Effect.Effect<void, StartError
       const permit = options.breaker.acquireUnsafe()
       if (Result.isSuccess(permit)) return Effect.succeed(permit.success)
       options.onHeldBack(permit.failure)
+      refused(permit.failure)
       const pause = Effect.sleep(Duration.max(permit.failure.retryAfter, AGAIN))
       return Effect.andThen(Effect.race(pause, Deferred.await(verdict)), admission)
     })
@@ -129,6 +145,6 @@ export const make = (options: SupervisorOptions): Effect.Effect<void, StartError
         )
       )
 
-    for (let slot = 1; slot <= options.size; slot++) yield* FiberSet.run(fibers, keep(slot))
+    for (let slot = 1; slot <= options.size; slot++) yield* FiberSet.run(fibers, supervised(slot))
     yield* Deferred.await(opened)
   })

@@ -33,7 +33,7 @@ export const find = (options: SearchOptions): Effect.Effect<string, StartError> 
         return Effect.map(checked(path, source), () => path)
       }
       const path = onPath(given, options.env)
-      return path === undefined ? missing(given, `not found on the PATH${source}`) : behindShim(path)
+      return path === undefined ? missing(given, `not found on the PATH${source}`) : behindShim(path, options)
     }
     const venv = nonEmpty(options.env["VIRTUAL_ENV"])
     for (const folder of [venv, join(options.cwd, ".venv")]) {
@@ -41,7 +41,7 @@ export const find = (options: SearchOptions): Effect.Effect<string, StartError> 
       if (path !== undefined) return Effect.succeed(path)
     }
     const path = onPath("python3", options.env) ?? onPath("python", options.env)
-    return path === undefined ? missing("python3", "not found on the PATH") : behindShim(path)
+    return path === undefined ? missing("python3", "not found on the PATH") : behindShim(path, options)
   })
 
 const nonEmpty = (text: string | undefined): string | undefined => (text === "" ? undefined : text)
@@ -50,10 +50,19 @@ const isPath = (name: string): boolean => name.includes("/") || name.includes("\
 
 const isExecutable = (path: string): boolean => {
   try {
-    accessSync(path, constants.X_OK)
-    return statSync(path).isFile()
+    return statSync(path).isFile() && mayRun(path)
   } catch {
     return false
+  }
+}
+
+const mayRun = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch (error) {
+    // Deno wants a permission to know who we are. What is executable for somebody is tried; the kernel has the last word.
+    return error instanceof Error && error.name === "NotCapable" && (statSync(path).mode & 0o111) !== 0
   }
 }
 
@@ -102,16 +111,22 @@ const isScript = (path: string): boolean => {
   }
 }
 
-const behindShim = (path: string): Effect.Effect<string> =>
-  Effect.suspend(() => (isScript(path) ? askShim(path) : Effect.succeed(path)))
+const behindShim = (path: string, options: SearchOptions): Effect.Effect<string> =>
+  Effect.suspend(() =>
+    // An environment that no process can have is thrown: the start of a worker will tell.
+    isScript(path)
+      ? Effect.catchDefect(askShim(path, options), () => Effect.succeed(path))
+      : Effect.succeed(path)
+  )
 
-// What the shim answers is only a short cut: when it answers nothing of use, the shim itself is run, and says what is wrong.
-const askShim = (path: string): Effect.Effect<string> =>
+// It chooses by folder and environment, so it is asked in those of the workers. What it answers is only a short cut: when it answers nothing
+// of use, the shim itself is run, and says what is wrong.
+const askShim = (path: string, { cwd, env }: SearchOptions): Effect.Effect<string> =>
   Effect.callback<string>((resume) => {
     const child = execFile(
       path,
       ["-c", "import sys; sys.stdout.write(sys.executable)"],
-      { timeout: 10_000 },
+      { cwd, env: { ...env }, timeout: 10_000 },
       (error, stdout) => {
         const answer = stdout.trim()
         resume(Effect.succeed(error === null && isExecutable(answer) ? answer : path))

@@ -73,9 +73,9 @@ export const connect =
       const fork = yield* FiberSet.makeRuntime<never, void>()
       const ended = yield* Deferred.make<void>()
       const worker = yield* Effect.acquireRelease(
-        Effect.sync(() =>
+        Effect.map(start(options, identity, runtime), (child) =>
           attach(
-            start(options, identity, runtime),
+            child,
             options,
             {
               ...events,
@@ -105,21 +105,30 @@ interface Attached {
   readonly spawned: Effect.Effect<void, StartError>
 }
 
-const start = (options: ProcessOptions, identity: Identity, runtime: string): ChildProcess =>
-  spawn(options.interpreter, [runtime], {
-    cwd: options.cwd,
-    env: {
-      ...process.env,
-      PYTHONBREAKPOINT: "0",
-      ...options.env,
-      FIREWEED_TOKEN: identity.token,
-      FIREWEED_WORKER: identity.id
-    },
-    stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
-    // A process group of its own from the first moment, so that a wrapper around Python can be ended whole. On Windows it would take the
-    // child out of the job that ends with this process.
-    detached: process.platform !== "win32",
-    windowsHide: true
+// Most failures come as an event; some (a NUL or too much in the environment) are thrown.
+const start = (
+  options: ProcessOptions,
+  identity: Identity,
+  runtime: string
+): Effect.Effect<ChildProcess, StartError> =>
+  Effect.try({
+    try: () =>
+      spawn(options.interpreter, [runtime], {
+        cwd: options.cwd,
+        env: {
+          ...process.env,
+          PYTHONBREAKPOINT: "0",
+          ...options.env,
+          FIREWEED_TOKEN: identity.token,
+          FIREWEED_WORKER: identity.id
+        },
+        stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
+        // A process group of its own from the first moment, so that a wrapper around Python can be ended whole. On Windows it would take the
+        // child out of the job that ends with this process.
+        detached: process.platform !== "win32",
+        windowsHide: true
+      }),
+    catch: (cause) => spawnError(cause instanceof Error ? cause : new Error(String(cause)), options)
   })
 
 const attach = (
@@ -128,10 +137,6 @@ const attach = (
   events: Events,
   later: (milliseconds: number, run: () => void) => void
 ): Attached => {
-  // The types of Node end at descriptor 4.
-  const stdio: ReadonlyArray<Readable | Writable | null | undefined> = child.stdio
-  const [toPython, fromPython, lifeline] = stdio.slice(3)
-  const stderrTail = Lines.tail(STDERR_TAIL)
   let failure: Error | undefined
   let exit: { readonly code: number | null; readonly signal: string | null } | undefined
   let broken: Frame.ProtocolViolation | undefined
@@ -139,8 +144,22 @@ const attach = (
   let closedPipes = false
   let killed = false
   let ended = false
-  let reportedPid: number | undefined
+  /** The process that runs Python, once it has said so: the one that was started, or the child of a wrapper. */
+  let python: number | undefined
   let waiting: Array<() => void> = []
+
+  // First of all: without a listener this event ends the program.
+  child.on("error", (error) => {
+    // Also comes when a signal cannot be sent; only a process that never ran is a failure.
+    if (child.pid !== undefined) return
+    failure = error
+    exit = { code: null, signal: null }
+    finish()
+  })
+  // The types of Node end at descriptor 4, and know nothing of a process that has none, since there were none left.
+  const stdio: ReadonlyArray<Readable | Writable | null | undefined> | undefined = child.stdio
+  const [toPython, fromPython, lifeline] = (stdio ?? []).slice(3)
+  const stderrTail = Lines.tail(STDERR_TAIL)
 
   const notify = (): void => {
     for (const run of waiting) run()
@@ -154,7 +173,9 @@ const attach = (
     accepts: (kind) => Kind.isReply(kind) || Kind.isIgnorable(kind),
     onFrame: (frame) => {
       if (frame.kind === Kind.Reply.hello) {
-        reportedPid = Option.getOrUndefined(Option.map(Message.readHello(frame), (hello) => hello.pid))
+        python = Option.getOrUndefined(
+          Option.flatMap(Message.readHello(frame), (hello) => pidOf(hello, child))
+        )
       }
       if (Kind.isReply(frame.kind)) events.onFrame(frame)
     }
@@ -199,6 +220,7 @@ const attach = (
   }
   listen(fromPython, read, () => {
     atEnd = true
+    events.onClosing()
     // Pipes closed and the process alive: it became another program, or lost its descriptors. It cannot be spoken to any more.
     if (exit === undefined) {
       later(EOF_GRACE, () => {
@@ -244,7 +266,7 @@ const attach = (
     if (ended) return
     killed = true
     destroy(lifeline)
-    killGroup(reportedPid)
+    killGroup(python)
     killGroup(child.pid)
     if (exit === undefined) child.kill("SIGKILL")
   }
@@ -271,18 +293,12 @@ const attach = (
     if (exit !== undefined && openStreams === 0) finish()
   }
 
-  child.on("error", (error) => {
-    // Also comes when a signal cannot be sent; only a process that never ran is a failure.
-    if (child.pid !== undefined) return
-    failure = error
-    exit = { code: null, signal: null }
-    finish()
-  })
   child.on("spawn", notify)
   child.on("exit", (code, signal) => {
     exit = { code, signal }
+    events.onClosing()
     // Its children do not outlive it.
-    killGroup(reportedPid)
+    killGroup(python)
     killGroup(child.pid)
     destroy(lifeline)
     later(OUTPUT_GRACE, () => {
@@ -294,7 +310,7 @@ const attach = (
 
   return {
     transport: {
-      pid: () => reportedPid ?? child.pid,
+      pid: () => python ?? child.pid,
       send: (frame) => {
         if (ended) return
         for (const piece of Frame.encode(frame)) {
@@ -307,8 +323,8 @@ const attach = (
       },
       pending: () => piecesLength + (toPython instanceof Writable ? toPython.writableLength : 0),
       interrupt: () => {
-        const pid = reportedPid ?? child.pid
-        if (exit === undefined && pid !== undefined) signal(pid, "SIGUSR1")
+        // A wrapper would die of it.
+        if (exit === undefined && python !== undefined) signal(python, "SIGUSR1")
       },
       kill
     },
@@ -342,13 +358,23 @@ const isFolder = (path: string): boolean => {
   }
 }
 
+// 0, 1 and -1 mean groups, or everybody.
 const signal = (pid: number, name: NodeJS.Signals): void => {
+  if (Math.abs(pid) <= 1) return
   try {
     process.kill(pid, name)
   } catch {
     // Gone already, which is what "kill" asks for; a doorbell for nobody is lost by design.
   }
 }
+
+/**
+ * The process of a HELLO, if it can be believed: in a namespace of its own a process has numbers that mean somebody else here.
+ */
+const pidOf = (hello: Message.Hello, child: ChildProcess): Option.Option<number> =>
+  hello.pid === child.pid || (hello.ppid === child.pid && hello.pid > 1)
+    ? Option.some(hello.pid)
+    : Option.none()
 
 const killGroup = (pid: number | undefined): void => {
   if (pid !== undefined && process.platform !== "win32") signal(-pid, "SIGKILL")

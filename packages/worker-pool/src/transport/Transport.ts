@@ -17,6 +17,8 @@ export interface Events {
   readonly onFrame: (frame: Frame.Frame) => void
   /** A line that user code printed, without its end. */
   readonly onOutput: (output: Output, line: string) => void
+  /** The worker is ending, or has ended: it takes nothing more, though frames it wrote before may still come. May be told twice. */
+  readonly onClosing: () => void
   /** The worker is gone. Every frame it wrote before has been handed over. */
   readonly onEnd: (end: End) => void
 }

@@ -4,6 +4,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { StartError } from "../CallError.ts"
 import type { Timer, Timers } from "../internal/Timers.ts"
@@ -26,8 +27,11 @@ export interface Assignment {
   /** CALL, OPEN or CLOSE. */
   readonly kind: number
   readonly meta: Uint8Array
-  /** Told exactly once. The frame is a view: decode it before returning. */
-  readonly settle: (outcome: Outcome) => void
+  /**
+   * Told exactly once. The frame is a view: read it before returning. What is returned runs when the worker has been offered again, so that
+   * the caller, who goes on in it, does not pass those who wait.
+   */
+  readonly settle: (outcome: Outcome) => () => void
 }
 
 /** One worker. */
@@ -144,14 +148,17 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       if (served === 1) Deferred.doneUnsafe(answered, Effect.void)
       clearCancel()
       move("idle")
-      assignment.settle({ _tag: tag, frame })
+      const resume = assignment.settle({ _tag: tag, frame })
       if (WorkerState.isAvailable(state)) options.onIdle(worker)
+      resume()
     }
 
     // The worker cannot be trusted with another call: which answer belongs to which is not known any more.
     let broken: string | undefined
+    let lastWords: string | undefined
     const violate = (detail: string): void => {
       broken ??= `broke the protocol: ${detail}`
+      move("stop")
       kill()
     }
 
@@ -164,6 +171,8 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
         case Kind.Reply.error:
           return answer(frame, "Failed")
         case Kind.Reply.fatal:
+          lastWords = Option.getOrUndefined(Option.map(Message.readFatal(frame), ({ message }) => message))
+          return move("stop")
         case Kind.Reply.bye:
         case Kind.Reply.pong:
           return
@@ -172,8 +181,13 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       }
     }
 
+    const explain = (end: End): End => {
+      if (broken !== undefined) return { ...end, reason: "violation", detail: broken }
+      return lastWords === undefined ? end : { ...end, detail: `${end.detail}: ${lastWords}` }
+    }
+
     const onEnd = (plain: End): void => {
-      const end: End = broken === undefined ? plain : { ...plain, reason: "violation", detail: broken }
+      const end = explain(plain)
       clearCancel()
       move("end")
       const lost = running?.assignment
@@ -183,7 +197,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
         Effect.suspend(() => Effect.fail(Handshake.ended(end, expected, refusal)))
       )
       Deferred.doneUnsafe(gone, Effect.succeed(end))
-      lost?.settle({ _tag: "Lost", end, stuck: killedForBeingStuck })
+      lost?.settle({ _tag: "Lost", end, stuck: killedForBeingStuck })()
     }
 
     const clearCancel = (): void => {
@@ -198,6 +212,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
         through((to) => to.interrupt())
         cancelTimer = timers.after(options.cancelGrace - DOORBELL_AFTER, () => {
           killedForBeingStuck = true
+          move("stop")
           kill()
         })
       })
@@ -238,7 +253,13 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
 
     transport = yield* options.connect(
       { id: options.id, token: expected.token },
-      { onFrame, onOutput: (output, line) => options.onOutput(options.id, output, line), onEnd }
+      {
+        onFrame,
+        onOutput: (output, line) => options.onOutput(options.id, output, line),
+        // Before it is ready its end has a reason of its own.
+        onClosing: () => (state === "initializing" ? undefined : move("stop")),
+        onEnd
+      }
     )
     yield* Effect.addFinalizer(() => shutdown)
     for (const act of early) act(transport)

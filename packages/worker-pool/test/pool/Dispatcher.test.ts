@@ -23,6 +23,7 @@ class FakeWorker implements Worker {
     impl: "",
     exe: "",
     pid: 1,
+    ppid: 0,
     token: "",
     codecs: ["json"]
   }
@@ -81,7 +82,12 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
     }
     const submit = (
       name: string,
-      more: { readonly pinned?: Worker; readonly deadline?: number } = {}
+      more: {
+        readonly pinned?: Worker
+        readonly deadline?: number
+        readonly runLimit?: number
+        readonly then?: () => void
+      } = {}
     ): Request => {
       const request: Request = {
         kind: 2,
@@ -96,7 +102,10 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
         settle: (result) => {
           assert.isFalse(outcomes.has(name), `${name} was settled twice`)
           outcomes.set(name, describeOutcome(Effect.runSyncExit(result)))
+          more.then?.()
         },
+        runLimit: more.runLimit ?? Number.POSITIVE_INFINITY,
+        patient: more.runLimit !== undefined,
         order: order++,
         place: Requests.NEW,
         timers: []
@@ -108,8 +117,9 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
       const { running } = worker
       worker.running = undefined
       if (worker.now === "busy") worker.now = "ready"
-      running?.settle({ _tag: "Result", frame: Frame.make(0x83, 1, Json.encodeJson(value)) })
+      const resume = running?.settle({ _tag: "Result", frame: Frame.make(0x83, 1, Json.encodeJson(value)) })
       if (worker.now === "ready") dispatcher.offer(worker)
+      resume?.()
     }
     const die = (worker: FakeWorker): void => {
       const { running } = worker
@@ -120,7 +130,7 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
         _tag: "Lost",
         stuck: false,
         end: { reason: "exit", exitCode: 1, signal: null, detail: "exited", stderr: "" }
-      })
+      })?.()
     }
     return { timers, dispatcher, outcomes, hire, submit, answer, die }
   })
@@ -174,6 +184,18 @@ describe("order", () => {
       })
   )
 })
+
+it.effect("who calls again at once, when answered, does not pass those who wait", () =>
+  Effect.gen(function* () {
+    const { answer, hire, submit } = yield* setUp({ limit: 1 })
+    const a = hire("a")
+    submit("1", { then: () => void submit("4", { pinned: a }) })
+    submit("2")
+    answer(a)
+    answer(a)
+    assert.deepStrictEqual(a.given, ["1", "2", "4"])
+  })
+)
 
 describe("limits", () => {
   it.effect("a full queue refuses at once", () =>
@@ -238,6 +260,27 @@ describe("limits", () => {
       yield* TestClock.adjust(1_000)
       assert.strictEqual(outcomes.get("2"), "QueueFull timeout")
       assert.strictEqual(outcomes.get("3"), "DeadlineExceeded waiting")
+    })
+  )
+})
+
+describe("what ends something", () => {
+  it.effect("waits past all limits, and is told to stop when it runs too long", () =>
+    Effect.gen(function* () {
+      const { answer, dispatcher, hire, outcomes, submit } = yield* setUp({ limit: 1, timeout: 100 })
+      const a = hire("a")
+      submit("1")
+      submit("2")
+      submit("close", { pinned: a, runLimit: 500 })
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual([...outcomes], [["2", "QueueFull timeout"]])
+      answer(a)
+      assert.deepStrictEqual(a.given, ["1", "close"])
+      yield* TestClock.adjust(500)
+      assert.deepStrictEqual(a.cancelled, ["close"])
+      assert.strictEqual(outcomes.get("close"), "DeadlineExceeded running")
+      answer(a)
+      assert.strictEqual(dispatcher.running(), 0)
     })
   )
 })

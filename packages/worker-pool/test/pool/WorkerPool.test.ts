@@ -250,6 +250,22 @@ describe("sessions", () => {
     })
   )
 
+  it.effect("the deadline of an opening covers the wait for a worker", () =>
+    Effect.gen(function* () {
+      const { pool } = yield* pooled(
+        { "app:die": Behaviour.exit(1) },
+        { start: Start.inTurn([Start.ready, Start.slow("1 hour")]) }
+      )
+      yield* Effect.flip(pool.call("app:die"))
+      const opening = yield* fork(
+        Effect.flip(Effect.scoped(pool.session("key", "app:Thing", [], { deadline: "1 second" })))
+      )
+      yield* TestClock.adjust("1 second")
+      const error = yield* Fiber.join(opening)
+      assert.strictEqual(error._tag === "DeadlineExceeded" && error.reason, "waiting")
+    })
+  )
+
   it.effect("no more than the limit are open at once", () =>
     Effect.gen(function* () {
       const { pool } = yield* pooled({ "app:Thing": () => ({}) }, { maxSessions: 2 })
@@ -293,7 +309,8 @@ it.effect("events tell a worker's whole life, in order", () =>
         "1.1 ready busy",
         "1.1 busy ready",
         "1.1 ready busy",
-        "1.1 busy terminated",
+        "1.1 busy terminating",
+        "1.1 terminating terminated",
         "WorkerGone",
         "1.2 initializing ready",
         "WorkerReady"

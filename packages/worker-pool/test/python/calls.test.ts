@@ -92,6 +92,19 @@ describe("each of these gives one clear typed error, and the pool serves the nex
     )
   }
 
+  it.live("arguments over the limit of a message never reach the worker", () =>
+    Effect.gen(function* () {
+      const workers = yield* pool({ maxFrame: 4_096 })
+      const before = yield* workers.call("sample:pid")
+      const error = yield* Effect.flip(workers.call("sample:echo", ["x".repeat(5_000)], { idempotent: true }))
+      assert.strictEqual(error._tag === "InvalidCall" && error.reason, "arguments")
+      assert.include(error.message, "maxFrame")
+      const result = yield* Effect.flip(workers.call("builtins:str.__mul__", ["x", 5_000]))
+      assert.strictEqual(result._tag === "InvalidCall" && result.reason, "result")
+      assert.strictEqual(yield* workers.call("sample:pid"), before)
+    })
+  )
+
   it.live("garbage on every output is log lines, and the value is right", () =>
     Effect.gen(function* () {
       const workers = yield* pool()
@@ -192,6 +205,21 @@ describe("a call is stopped", () => {
       assert.strictEqual(yield* workers.call("sample:pid"), before)
       assert.strictEqual((yield* workers.snapshot).running, 0)
     })
+  )
+
+  it.live(
+    "by a deadline that passes before it is sent, or just then, which is never an error of Python",
+    () =>
+      Effect.gen(function* () {
+        const workers = yield* pool()
+        const tags = yield* Effect.forEach(Array.from({ length: 50 }), () =>
+          Effect.map(
+            Effect.flip(workers.call("sample:sleep", [1], { deadline: "30 micros" })),
+            ({ _tag }) => _tag
+          )
+        )
+        assert.deepStrictEqual([...new Set(tags)], ["DeadlineExceeded"])
+      })
   )
 
   it.live("or its worker is, when it does not obey", () =>

@@ -94,6 +94,40 @@ it.live("a session ends with its scope: its object is closed, its key is free, a
   })
 )
 
+it.live(
+  "the end of a session is told to its worker however full the queue is, and however long it takes",
+  () =>
+    Effect.gen(function* () {
+      const workers = yield* pool({ queue: { limit: 0, timeout: "100 millis" } })
+      const scope = yield* Scope.make()
+      yield* Scope.provide(workers.session("a", "sample:Clinging"), scope)
+      yield* Effect.forkScoped(workers.call("sample:sleep", [0.5]), { startImmediately: true })
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(yield* workers.call("sample:clinging"), 0)
+    })
+)
+
+it.live("an object that does not close is given up, and does not hold up its user", () =>
+  Effect.gen(function* () {
+    const workers = yield* pool({ shutdownTimeout: "200 millis" })
+    const before = performance.now()
+    yield* Effect.scoped(workers.session("a", "sample:Clinging", [], { kwargs: { close: 60 } }))
+    assert.isBelow(performance.now() - before, 10_000)
+  })
+)
+
+it.live("one that was made although its deadline had passed is closed again", () =>
+  Effect.gen(function* () {
+    const workers = yield* pool()
+    const error = yield* Effect.flip(
+      workers.session("a", "sample:Clinging", [0.4], { deadline: "100 millis" })
+    )
+    assert.strictEqual(error._tag, "DeadlineExceeded")
+    assert.strictEqual((yield* workers.snapshot).sessions, 0)
+    assert.strictEqual(yield* workers.call("sample:clinging"), 0)
+  })
+)
+
 it.live("a class that cannot be made leaves no session behind", () =>
   Effect.gen(function* () {
     const workers = yield* pool()

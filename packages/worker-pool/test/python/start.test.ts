@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Interpreter from "../../src/transport/Interpreter.ts"
-import { fixtures, pool } from "../support.ts"
+import { fixtures, isRunning, pool } from "../support.ts"
 import type { WorkerPool } from "@fireweed/worker-pool"
 import process from "node:process"
 
@@ -99,6 +99,28 @@ describe("a pool that cannot start says why, and names the fix", () => {
   )
 })
 
+it.live("an environment that no process can have", () =>
+  Effect.gen(function* () {
+    const error = yield* failure({ env: { A: "x\0y" } })
+    assert.strictEqual(error.reason, "interpreter-not-executable")
+  })
+)
+
+it.live("a process number that is not the one here is not believed: nobody else is sent its signals", () =>
+  Effect.gen(function* () {
+    const exe = yield* python
+    const fake = join(yield* folder, "python3")
+    script(
+      fake,
+      `exec "${exe}" -c 'import os, sys; os.getpid = lambda: 999999; sys.argv = sys.argv[1:]; exec(compile(open(sys.argv[0]).read(), sys.argv[0], "exec"), {"__name__": "__main__", "__file__": sys.argv[0]})' "$@"`
+    )
+    const workers = yield* pool({ python: fake })
+    const [worker] = (yield* workers.snapshot).workers
+    assert.isTrue(worker?.pid !== undefined && worker.pid !== 999_999 && isRunning(worker.pid))
+    assert.strictEqual(yield* workers.call("math:sqrt", [16]), 4)
+  })
+)
+
 describe("the interpreter is found", () => {
   it.live("in FIREWEED_PYTHON, then VIRTUAL_ENV, then .venv, then on the PATH", () =>
     Effect.gen(function* () {
@@ -137,6 +159,10 @@ describe("the interpreter is found", () => {
       const shim = script(join(home, "python3"), `exec "${exe}" "$@"`)
       assert.notStrictEqual(yield* find({ PATH: `${home}:${process.env["PATH"] ?? ""}` }, home), shim)
       assert.strictEqual(yield* find({ FIREWEED_PYTHON: shim, PATH: "" }, home), shim)
+      // It is asked where the workers will run, and in their environment.
+      script(join(home, "python3"), `[ "$CHOICE" = 2 ] && [ -f here ] && printf %s "${exe}"`)
+      writeFileSync(join(home, "here"), "")
+      assert.strictEqual(yield* find({ PATH: `${home}:/bin:/usr/bin`, CHOICE: "2" }, home), exe)
     })
   )
 })

@@ -92,6 +92,18 @@ const setKey = (dict: Dict, key: string, value: unknown): void => {
   } else dict[key] = value
 }
 
+/** Whether a key such as `"1000"` would make the engine reserve all the places before it, as in an array. */
+const isFar = (key: string, position: number): boolean => {
+  const first = key.charCodeAt(0)
+  return first >= 0x31 && first <= 0x39 && Number(key) > position + 16
+}
+
+/** Sets a far key. One that was read-only for a moment makes the engine keep such keys in a table. */
+const setFarKey = (dict: Dict, key: string, value: unknown): void => {
+  Object.defineProperty(dict, key, { value, writable: false, enumerable: true, configurable: true })
+  Object.defineProperty(dict, key, { writable: true })
+}
+
 const readU64 = (view: DataView, at: number): number =>
   view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32
 
@@ -242,13 +254,19 @@ const run = (
         const target = stack[from - 1]
         let map: Map<unknown, unknown> | undefined = target instanceof Map ? target : undefined
         if (map === undefined && !isDict(target)) return mistaken(start, "dict")
+        let isSparse = false
         for (let index = from; index < sp; index += 2) {
           const key = stack[index]
           const value = stack[index + 1]
           if (map !== undefined) map.set(key, value)
           else if (!isDict(target)) break
-          else if (typeof key === "string") setKey(target, key, value)
-          else if (shared?.has(target)) {
+          else if (typeof key === "string") {
+            if (isSparse || !isFar(key, index - from)) setKey(target, key, value)
+            else {
+              isSparse = true
+              setFarKey(target, key, value)
+            }
+          } else if (shared?.has(target)) {
             const origin = plan?.origins?.get(target)
             if (origin === undefined) return undefined
             plan?.maps.add(origin)
@@ -274,7 +292,10 @@ const run = (
         for (let index = fence; index < sp; index += 2) {
           const key = stack[index]
           if (isMap) map.set(key, stack[index + 1])
-          else if (typeof key === "string") setKey(dict, key, stack[index + 1])
+          else if (typeof key === "string") {
+            if (isFar(key, 0)) setFarKey(dict, key, stack[index + 1])
+            else setKey(dict, key, stack[index + 1])
+          }
         }
         const made = isMap ? map : dict
         plan?.origins?.set(made, start)

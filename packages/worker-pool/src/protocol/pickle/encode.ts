@@ -105,7 +105,7 @@ class Encoder {
       for (let path = this.#path; path !== undefined; path = path.up) steps.push([...path.steps])
       this.#writer.take()
       this.#forget()
-      return { _tag: "EncodeRefusal", path: pathText(root, steps.reverse().flat()), found, hint }
+      return { _tag: "EncodeRefusal", path: pathText(root, steps.toReversed().flat()), found, hint }
     }
   }
 
@@ -147,7 +147,8 @@ class Encoder {
   #object(value: object): void {
     const slot = this.#memo.get(value)
     if (slot !== undefined && slot >= 0) return this.#get(slot)
-    if (Array.isArray(value)) return Py.isPy(value) ? this.#tuple(value, slot) : this.#mutable(value, Op.EMPTY_LIST)
+    if (Array.isArray(value))
+      return Py.isPy(value) ? this.#tuple(value, slot) : this.#mutable(value, Op.EMPTY_LIST)
     const prototype: unknown = Object.getPrototypeOf(value)
     if (prototype === Object.prototype || prototype === null) return this.#mutable(value, Op.EMPTY_DICT)
     if (value instanceof Map) return this.#mutable(value, Op.EMPTY_DICT)
@@ -238,7 +239,8 @@ class Encoder {
 
   /** A key of a `dict`, or a member of a `set`. */
   #key(key: unknown, among: { readonly has: (key: unknown) => boolean }): void {
-    if (key === undefined && among.has(null)) refuse("undefined beside null", "in Python they are the same key")
+    if (key === undefined && among.has(null))
+      refuse("undefined beside null", "in Python they are the same key")
     if (typeof key === "boolean" && among.has(Number(key)))
       refuse(`${key} beside ${Number(key)}`, "in Python they are the same key")
     if (typeof key === "bigint" && Number.isSafeInteger(Number(key)) && among.has(Number(key)))
@@ -284,7 +286,8 @@ class Encoder {
     const bytes = bytesOf(value)
     if (name === "Uint8Array") return this.#binary(value, bytes)
     const code = typeof name === "string" ? codeOf(name) : undefined
-    if (code === undefined) return refuse(`a ${className(value)}`, "send a typed array that array.array has a code for")
+    if (code === undefined)
+      return refuse(`a ${className(value)}`, "send a typed array that array.array has a code for")
     if (this.#isKey) refuseKey(className(value))
     this.#begin("array")
     this.#writer.text(code)
@@ -297,7 +300,10 @@ class Encoder {
   #date(value: Date): void {
     const year = value.getUTCFullYear()
     if (!(year >= 1 && year <= 9999))
-      refuse(Number.isNaN(year) ? "an invalid Date" : `a Date in the year ${year}`, "Python knows the years 1 to 9999")
+      refuse(
+        Number.isNaN(year) ? "an invalid Date" : `a Date in the year ${year}`,
+        "Python knows the years 1 to 9999"
+      )
     this.#call(value, "datetime", [
       year,
       value.getUTCMonth() + 1,
@@ -409,7 +415,10 @@ class Encoder {
 
   #namedTuple(value: Py.NamedTuple): void {
     if (value.names.length !== value.values.length)
-      refuse(`a Py.NamedTuple of ${value.names.length} names and ${value.values.length} values`, "give one value for each")
+      refuse(
+        `a Py.NamedTuple of ${value.names.length} names and ${value.values.length} values`,
+        "give one value for each"
+      )
     this.#begin("namedtuple", value)
     this.#writer.byte(Op.MARK)
     this.#writer.text(value.module)
@@ -531,7 +540,10 @@ class Encoder {
 const NOTHING: ReadonlySet<unknown> = new Set()
 
 const refuseKey = (what: string): never =>
-  refuse(`a ${what} as a key or in a set`, "Python needs a value that cannot change: use a tuple, a frozenset, text or a number")
+  refuse(
+    `a ${what} as a key or in a set`,
+    "Python needs a value that cannot change: use a tuple, a frozenset, text or a number"
+  )
 
 const kindOf = (value: object): string => {
   if (Array.isArray(value)) return "list"
@@ -572,7 +584,9 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const uuidBytes = (text: string): Uint8Array => {
   if (!UUID.test(text)) refuse(`the UUID "${text.slice(0, 60)}"`, "write it with 32 digits and four hyphens")
   const digits = text.replaceAll("-", "")
-  return Uint8Array.from({ length: 16 }, (_, index) => Number.parseInt(digits.slice(2 * index, 2 * index + 2), 16))
+  return Uint8Array.from({ length: 16 }, (_, index) =>
+    Number.parseInt(digits.slice(2 * index, 2 * index + 2), 16)
+  )
 }
 
 const className = (value: object): string => {

@@ -20,10 +20,10 @@ export const integerBytes = (value: bigint): Uint8Array => {
   // One bit more than the digits need, for the sign.
   const length = Math.floor(digits / 2) + 1
   const hex = BigInt.asUintN(8 * length, value).toString(16)
-  return Buffer.from(hex.padStart(2 * length, "0"), "hex").reverse()
+  return Buffer.from(hex.padStart(2 * length, "0"), "hex").toReversed()
 }
 
 const fromBytes = (view: DataView, at: number, length: number): bigint => {
-  const bytes = Buffer.from(new Uint8Array(view.buffer, view.byteOffset + at, length)).reverse()
-  return BigInt.asIntN(8 * length, BigInt(`0x${bytes.toString("hex")}`))
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + at, length).toReversed()
+  return BigInt.asIntN(8 * length, BigInt(`0x${Buffer.from(bytes.buffer).toString("hex")}`))
 }

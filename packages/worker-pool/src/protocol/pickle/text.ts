@@ -112,7 +112,12 @@ export const readShort = (view: DataView, start: number, length: number): string
   let text = ""
   let at = start
   for (const last = start + length - 4; at <= last; at += 4) {
-    const [a, b, c, d] = [view.getUint8(at), view.getUint8(at + 1), view.getUint8(at + 2), view.getUint8(at + 3)]
+    const [a, b, c, d] = [
+      view.getUint8(at),
+      view.getUint8(at + 1),
+      view.getUint8(at + 2),
+      view.getUint8(at + 3)
+    ]
     text += String.fromCharCode(a, b, c, d)
   }
   while (at < start + length) text += String.fromCharCode(view.getUint8(at++))

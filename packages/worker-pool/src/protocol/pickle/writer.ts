@@ -103,7 +103,8 @@ export class Writer {
     }
     const isWellFormed = text.isWellFormed()
     // Three bytes for each unit are enough; for much text it is worth to count.
-    const most = length <= 1024 ? 3 * length : isWellFormed ? Buffer.byteLength(text) : Text.lengthSlowly(text)
+    const most =
+      length <= 1024 ? 3 * length : isWellFormed ? Buffer.byteLength(text) : Text.lengthSlowly(text)
     const at = this.#room(9 + most)
     const head = most > 0xffffffff ? 9 : 5
     const from = at + head

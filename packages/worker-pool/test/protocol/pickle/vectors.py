@@ -54,8 +54,13 @@ RAW = {
 
 
 class Ndarray:
+    """Stands for what numpy would send: dtype, shape, order and the number of bytes, or dtype and bytes."""
+
     def __init__(self, *args):
         self.args = args
+
+    def __repr__(self):
+        return "%s%r" % (type(self).__name__, self.args)
 
 
 class Scalar(Ndarray):
@@ -126,8 +131,6 @@ def dump(value):
 
 def vectors():
     for expression in EXPRESSIONS:
-        if expression.startswith("Raw"):
-            continue
         try:
             meta, buffers = dump(make(expression))
         except Exception as error:
@@ -154,4 +157,5 @@ def main():
     print("[\n" + ",\n".join(json.dumps(vector) for vector in merged.values()) + "\n]")
 
 
-main()
+if __name__ == "__main__":
+    main()
