@@ -2,7 +2,7 @@
  * What a call costs beside the physical limit: the same bytes through a bare Python loop and bare Node streams, one at a time.
  */
 import { WorkerPool } from "@fireweed/worker-pool"
-import { Frame, Json, Kind, Message } from "@fireweed/worker-pool/protocol"
+import { Codec, Frame, Json, Kind } from "@fireweed/worker-pool/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -23,9 +23,9 @@ while True:
     os.write(4, data)
 `
 
-const encoded = Message.encodeArguments([16], undefined)
+const encoded = Codec.pickle.call("math:sqrt", [16], undefined)
 if ("_tag" in encoded) throw new Error("the arguments of the benchmark cannot be encoded")
-const request = Frame.encode(Frame.make(Kind.Request.call, 1, Message.callMeta("math:sqrt", encoded, {})))[0]
+const request = Frame.encode({ kind: Kind.Request.call, codec: 0, id: 1, ...encoded.payload({}) })[0]
 if (request === undefined) throw new Error("the frame of the benchmark is empty")
 
 /** One frame there and back, `n` times, through a loop of five lines in Python. */

@@ -47,6 +47,8 @@ export interface Options {
     | undefined
   /** Largest frame either way, in bytes. Default: 1 GiB. */
   readonly maxFrame?: number | undefined
+  /** What carries values: pickle, read by a machine that runs nothing, or strict JSON. `VALUES.md` has both. Default: `pickle`. */
+  readonly codec?: "pickle" | "json" | undefined
   /**
    * What is done with the lines that user code prints: `log` gives them to Effect's logger (standard output at level Info, standard
    * error at Warn), `ignore` only to those who watch the pool's events. Default: `log`.

@@ -40,6 +40,7 @@ import * as SessionHandle from "./pool/SessionHandle.ts"
 import type { Session } from "./pool/SessionHandle.ts"
 import * as Sessions from "./pool/Sessions.ts"
 import type { PoolEvent } from "./PoolEvent.ts"
+import * as Codec from "./protocol/Codec.ts"
 import * as Kind from "./protocol/Kind.ts"
 import * as Supervisor from "./recovery/Supervisor.ts"
 import * as Interpreter from "./transport/Interpreter.ts"
@@ -195,6 +196,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         timers,
         path: settings.pythonPath.map((folder) => resolve(cwd, folder)),
         maxFrame: settings.maxFrame,
+        codec: settings.codec,
         startTimeout: settings.startTimeout,
         cancelGrace: settings.cancelGrace,
         shutdownGrace: settings.shutdownTimeout,
@@ -246,6 +248,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
 
     const invoke = Calls.make({
       timers,
+      codec: Codec.byName(settings.codec),
       maxFrame: settings.maxFrame,
       dispatcher,
       onRetry: (attempt, error) =>

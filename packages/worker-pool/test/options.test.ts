@@ -19,6 +19,7 @@ describe("options that make no sense are refused by name", () => {
     [{ crashLoop: { deaths: 0 } }, "deaths"],
     [{ maxFrame: 10 }, "maxFrame"],
     [{ output: "print" }, "output"],
+    [{ codec: "xml" }, "codec"],
     [{ env: { A: 1 } }, "env"],
     [{ connect: "there" }, "connect"]
   ] as const) {
@@ -45,6 +46,7 @@ it("the defaults", () => {
     shutdownTimeout: 5_000,
     crashLoop: { deaths: 5, pause: 10_000 },
     maxFrame: 1024 ** 3,
+    codec: "pickle",
     output: "log"
   })
 })

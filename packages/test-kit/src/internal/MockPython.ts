@@ -2,7 +2,7 @@
  * The worker's side of a mock worker: it reads frames, runs one call after another as the script says, and writes frames, by the rules of
  * `PROTOCOL.md`. What `python/fireweed/_worker.py` is for a real one.
  */
-import { Frame, Json, Kind } from "@fireweed/worker-pool/protocol"
+import { Codec, Frame, Json, Kind } from "@fireweed/worker-pool/protocol"
 import type { Message } from "@fireweed/worker-pool/protocol"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -32,6 +32,8 @@ export interface Options {
 
 interface Job extends Interpreter.Job {
   readonly kind: number
+  /** How the call was written, and so its answer is. */
+  readonly codec: Codec.Codec
   readonly request: Request.Request | undefined
   readonly arrived: number
   fiber?: Fiber.Fiber<unknown, unknown>
@@ -56,17 +58,17 @@ export const make = (options: Options): Peer => {
   let failure: string | undefined
   let maxFrame = Frame.DEFAULT_MAX_FRAME
 
-  const sendBytes = (kind: number, id: number, meta: Uint8Array): void => {
-    for (const piece of Frame.encode(Frame.make(kind, id, meta))) wire.write(piece)
+  const sendFrame = (frame: Frame.Outgoing): void => {
+    for (const piece of Frame.encode(frame)) wire.write(piece)
   }
 
   const send = (kind: number, id = 0, meta?: Json.Json): void =>
-    sendBytes(kind, id, meta === undefined ? Frame.EMPTY : Json.encodeJson(meta))
+    sendFrame(Frame.make(kind, id, meta === undefined ? Frame.EMPTY : Json.encodeJson(meta)))
 
   const sendError = (id: number, error: Message.WorkerError): void => {
     const meta = Json.encode(error, "error")
     if ("_tag" in meta) sendError(id, Failure.report("encode", error.started, Failure.refusalText(meta)))
-    else sendBytes(Kind.Reply.error, id, meta)
+    else sendFrame(Frame.make(Kind.Reply.error, id, meta))
   }
 
   const fatal = (phase: "init" | "runtime", message: string): void => {
@@ -89,7 +91,7 @@ export const make = (options: Options): Peer => {
       ppid: 1,
       platform: "mock",
       token: options.token,
-      codecs: ["json"],
+      codecs: ["pickle", "json"],
       ...hello
     })
 
@@ -142,10 +144,15 @@ export const make = (options: Options): Peer => {
 
   // --- calls
 
-  const accept = (kind: number, id: number, request: Request.Request | undefined): void => {
+  const accept = (
+    kind: number,
+    id: number,
+    codec: Codec.Codec,
+    request: Request.Request | undefined
+  ): void => {
     const used = id === 0 || running?.id === id || queue.some((job) => job.id === id)
     if (used) return fatal("runtime", `the id ${id} of a call is 0 or in use`)
-    queue.push({ kind, id, request, arrived: now(), started: false, stubborn: false })
+    queue.push({ kind, id, codec, request, arrived: now(), started: false, stubborn: false })
     serve()
   }
 
@@ -179,17 +186,18 @@ export const make = (options: Options): Peer => {
     if (stopped) return
     running = undefined
     if (exit._tag === "Failure") sendError(job.id, Failure.explain(job.started, exit.cause))
-    else sendResult(job.id, Json.encode(exit.value, "result"))
+    else sendResult(job, job.codec.encode(exit.value, "result"))
     serve()
   }
 
-  const sendResult = (id: number, meta: Uint8Array | Json.EncodeRefusal): void => {
-    if ("_tag" in meta) return sendError(id, Failure.report("encode", true, Failure.refusalText(meta)))
-    if (meta.length > maxFrame) {
-      const message = `result: ${meta.length} bytes, the limit of a frame is ${maxFrame}`
+  const sendResult = ({ codec, id }: Job, result: Frame.Payload | Json.EncodeRefusal): void => {
+    if ("_tag" in result) return sendError(id, Failure.report("encode", true, Failure.refusalText(result)))
+    const length = Frame.bodyLength(result)
+    if (length > maxFrame) {
+      const message = `result: ${length} bytes, the limit of a frame is ${maxFrame}`
       return sendError(id, Failure.report("encode", true, message))
     }
-    sendBytes(Kind.Reply.result, id, meta)
+    sendFrame({ kind: Kind.Reply.result, codec: codec.id, id, ...result })
   }
 
   /** The result of a call, or why there is none: a `Failure`, or whatever user code failed with. */
@@ -219,7 +227,9 @@ export const make = (options: Options): Peer => {
 
   const onFrame = (frame: Frame.Frame): void => {
     if (stopped || !Kind.isRequest(frame.kind)) return
-    const meta = Json.decode(frame.meta)?.value
+    const codec = Codec.byId(frame.codec)
+    const read = frame.meta.length === 0 ? undefined : codec.decode(frame)
+    const meta = read === undefined || "_tag" in read ? undefined : read.value
     const request = isCall(frame.kind) ? Request.read(frame.kind, meta) : undefined
     record(Kind.nameOf(frame.kind), frame.id, meta, request)
     if (!initialized && frame.kind !== Kind.Request.init)
@@ -240,7 +250,7 @@ export const make = (options: Options): Peer => {
         leaving = true
         return serve()
       default:
-        return accept(frame.kind, frame.id, request)
+        return accept(frame.kind, frame.id, codec, request)
     }
   }
 

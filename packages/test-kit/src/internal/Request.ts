@@ -23,7 +23,7 @@ export const read = (kind: number, meta: unknown): Request | undefined => {
   }
   const call = Option.getOrUndefined(decodeCall(meta))
   if (call === undefined) return undefined
-  const [target, args, kwargs, options] = call
+  const [[target, args, kwargs], options] = call
   if (kind === Kind.Request.open && options?.session === undefined) return undefined
   return { target, args, kwargs: kwargs ?? {}, deadline: options?.deadline, session: options?.session }
 }
@@ -34,9 +34,11 @@ export const readInit = (meta: unknown): { readonly maxFrame: number | undefined
 
 const decodeCall = Schema.decodeUnknownOption(
   Schema.Tuple([
-    Schema.String,
-    Schema.Array(Schema.Unknown),
-    Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown)),
+    Schema.Tuple([
+      Schema.String,
+      Schema.Array(Schema.Unknown),
+      Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown))
+    ]),
     Schema.NullOr(
       Schema.Struct({
         deadline: Schema.optionalKey(Schema.Finite),

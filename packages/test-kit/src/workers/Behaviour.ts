@@ -5,7 +5,7 @@
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import type { Transport } from "@fireweed/worker-pool/transport"
-import { Frame, Json, Kind } from "@fireweed/worker-pool/protocol"
+import { Codec, Frame, Kind } from "@fireweed/worker-pool/protocol"
 import type { Message } from "@fireweed/worker-pool/protocol"
 
 /**
@@ -200,8 +200,8 @@ export const inTurn = (handlers: readonly [Handler, ...Array<Handler>]): Behavio
 const make = (step: Step): Behaviour => ({ [TypeId]: TypeId, step })
 
 const resultBytes = (id: number, value: unknown): Uint8Array => {
-  const meta = Json.encode(value, "result")
-  if ("_tag" in meta) throw new TypeError(`${meta.path} is ${meta.found}: ${meta.hint}`)
-  const [head] = Frame.encode(Frame.make(Kind.Reply.result, id, meta))
+  const result = Codec.pickle.encode(value, "result")
+  if ("_tag" in result) throw new TypeError(`${result.path} is ${result.found}: ${result.hint}`)
+  const [head] = Frame.encode({ kind: Kind.Reply.result, codec: Codec.pickle.id, id, ...result })
   return head ?? Frame.EMPTY
 }

@@ -129,7 +129,7 @@ describe("a call that cannot be run", () => {
   it.effect("is told apart from a result that cannot be sent", () =>
     Effect.gen(function* () {
       const { pool } = yield* pooled(
-        { "app:dates": () => [{ at: new Date(0) }], "app:flood": () => "x".repeat(2_000) },
+        { "app:dates": () => [{ at: () => 0 }], "app:flood": () => "x".repeat(2_000) },
         { maxFrame: 1_024 }
       )
       const error = yield* failure("InvalidCall", pool.call("app:dates"))

@@ -56,7 +56,7 @@ describe("a worker that cannot start", () => {
       for (const [hello, words] of [
         [{ proto: 2 }, "speaks protocol 2"],
         [{ token: "stolen" }, "wrong token"],
-        [{ codecs: ["pickle"] }, "JSON"]
+        [{ codecs: ["json"] }, "pickle"]
       ] as const) {
         const error = yield* refusal(Start.hello(hello))
         assert.strictEqual(error.reason, "handshake")

@@ -25,7 +25,7 @@ const connected = (script: MockWorker.Script) =>
     const send = (kind: number, id = 0, meta?: Json.Json) =>
       transport.send(Frame.make(kind, id, meta === undefined ? Frame.EMPTY : Json.encodeJson(meta)))
     const call = (id: number, target: string, options: Json.Json = null) =>
-      send(Kind.Request.call, id, [target, [], null, options])
+      send(Kind.Request.call, id, [[target, [], null], options])
     transport.send(Message.init({ path: [], maxFrame: 1_024 }))
     yield* Effect.yieldNow
     const [hello, ready] = heard.splice(0)
@@ -117,7 +117,7 @@ it.effect("a deadline that passes before its call starts is told", () =>
 it.effect("arguments that are not what the protocol says are refused, and the worker goes on", () =>
   Effect.gen(function* () {
     const { call, heard, send } = yield* connected({ "app:ok": () => "ok" })
-    send(Kind.Request.call, 1, ["app:ok", "no array", null, null])
+    send(Kind.Request.call, 1, [["app:ok", "no array", null], null])
     call(2, "app:ok")
     yield* Effect.yieldNow
     assert.strictEqual(heard[0]?.[0], "ERROR")

@@ -11,11 +11,10 @@ def parse(call):
     call.payload = None
     if call.kind == _frame.CLOSE:
         target, args, kwargs, opts = None, [], None, meta
-    elif type(meta) in (list, tuple) and len(meta) == 4:
-        target, args, kwargs, opts = meta
-        _expect(type(target) is str, "target", "text")
     else:
-        raise Refused("call: not [target, args, kwargs, opts]")
+        _expect(_is_array(meta, 2) and _is_array(meta[0], 3), "call", "[[target, args, kwargs], opts]")
+        (target, args, kwargs), opts = meta
+        _expect(type(target) is str, "target", "text")
     _expect(type(args) in (list, tuple), "args", "an array")
     _expect(kwargs is None or type(kwargs) is dict, "kwargs", "an object or null")
     _expect(opts is None or type(opts) is dict, "opts", "an object or null")
@@ -23,6 +22,10 @@ def parse(call):
     _expect(deadline is None or type(deadline) in (int, float), "opts.deadline", "a number")
     _expect(type(session) is str or (session is None and call.kind == _frame.CALL), "opts.session", "text")
     return deadline, (target, session, args, kwargs or {})
+
+
+def _is_array(value, length):
+    return type(value) in (list, tuple) and len(value) == length
 
 
 def _expect(holds, name, what):

@@ -1,6 +1,7 @@
 """Codec 0: pickle protocol 5, closed on both sides. What may pass, and as what, is in VALUES.md."""
 
 import io
+import re
 from _pickle import Pickler, Unpickler
 
 from . import _ext
@@ -35,11 +36,13 @@ class Pickle:
         pieces, buffers = [], []
         try:
             _Writer(_Sink(pieces), 5, buffer_callback=buffers.append).dump(value)
-            return pieces, [buffer.raw() for buffer in buffers]
+            if not (_may_hold_pair(pieces) and _holds_pair(value)):
+                return pieces, [buffer.raw() for buffer in buffers]
         except MemoryError:
             raise
         except Exception:  # `__getattribute__` of a user's class among them
-            raise Refused(_first_refusal(value, name)) from None
+            pass
+        raise Refused(_first_refusal(value, name))
 
 
 class _Reader(Unpickler):
@@ -69,25 +72,60 @@ class _Sink:
         self.write = pieces.append
 
 
+# Two surrogates in a row that are no character in Python are one in JavaScript.
+_pair_bytes = re.compile(b"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf]").search
+_pair_text = re.compile("[\ud800-\udbff][\udc00-\udfff]").search
+_OF_BYTES = b"B\x8e\x96"  # the opcodes of bytes, whose payload is a piece of its own when it is large
+
+
+def _may_hold_pair(pieces):
+    before = b""
+    for piece in pieces:
+        if b"\xed" in piece and not (len(before) in (5, 9) and before[0] in _OF_BYTES) and _pair_bytes(piece):
+            return True
+        before = piece
+    return False
+
+
+def _holds_pair(value):
+    return _walk(value, "", lambda item, kind, path, depth: kind is str and _pair_text(item) is not None) is not None
+
+
 def _first_refusal(value, name):
-    """Why a value is refused: the first thing in reading order that cannot pass. Iterative: depth may be the reason."""
+    """Why a value is refused: the first thing in reading order that cannot pass."""
+    return _walk(value, name, _refusal) or "%s: changed while it was encoded" % name
+
+
+def _refusal(item, kind, path, depth):
+    if kind is str and _pair_text(item):
+        return "%s: str with a high surrogate before a low one" % path
+    if kind in _ATOMS:
+        return None
+    if depth > 400:
+        return "%s...: nested too deep" % path[:200]
+    try:
+        list(_children(item, kind, path))
+    except Exception as error:
+        reason = clip(str(error), 200) if type(error) is _ext.Unsupported else type_name(type(error))
+        return "%s: %s" % (path, type_name(kind)) + (" (%s)" % reason if reason else "")
+    return None
+
+
+def _walk(value, name, look):
+    """What `look` finds first, in reading order. Iterative, since depth may be what is looked for; each object once."""
     seen = set()
     todo = [(value, name, 0)]
     while todo:
         item, path, depth = todo.pop()
         kind = type(item)
+        found = look(item, kind, path, depth)
+        if found:
+            return found
         if kind in _ATOMS or id(item) in seen:
             continue
         seen.add(id(item))
-        if depth > 400:
-            return "%s...: nested too deep" % path[:200]
-        try:
-            steps = list(_children(item, kind, path))
-        except Exception as error:
-            reason = clip(str(error), 200) if type(error) is _ext.Unsupported else type_name(type(error))
-            return "%s: %s" % (path, type_name(kind)) + (" (%s)" % reason if reason else "")
-        todo.extend((child, where, depth + 1) for child, where in reversed(steps))
-    return "%s: changed while it was encoded" % name
+        todo.extend((child, where, depth + 1) for child, where in reversed(list(_children(item, kind, path))))
+    return None
 
 
 def _children(item, kind, path):
@@ -96,7 +134,7 @@ def _children(item, kind, path):
     if kind in _SETS:
         return [(child, "%s{...}" % path) for child in item]
     if kind is dict:
-        keys = [(key, "%s (a key)" % path) for key in item if type(key) not in _ATOMS]
+        keys = [(key, "%s (a key)" % path) for key in item if type(key) is str or type(key) not in _ATOMS]
         return keys + [(child, "%s[%s]" % (path, clip(repr(key), 80) if type(key) in _ATOMS else "...")) for key, child in item.items()]
     function, args = _ext.reduce(item)
     if function is _ext.dataclass:

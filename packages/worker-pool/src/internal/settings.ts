@@ -67,6 +67,9 @@ const Options = Schema.Struct({
     Schema.withDecodingDefault(Effect.succeed({}))
   ),
   maxFrame: whole(1_024, Number.MAX_SAFE_INTEGER, DEFAULT_MAX_FRAME),
+  codec: Schema.Literals(["pickle", "json"]).pipe(
+    Schema.withDecodingDefault(Effect.succeed("pickle" as const))
+  ),
   output: Schema.Literals(["log", "ignore"]).pipe(Schema.withDecodingDefault(Effect.succeed("log" as const))),
   connect: Schema.optional(
     Schema.declare((u: unknown): u is Connect => typeof u === "function", { expected: "a function" })

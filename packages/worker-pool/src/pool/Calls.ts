@@ -10,7 +10,9 @@ import { InvalidCall, stackless } from "../CallError.ts"
 import type { CallError } from "../CallError.ts"
 import type { Timers } from "../internal/Timers.ts"
 import * as Kind from "../protocol/Kind.ts"
-import * as Message from "../protocol/Message.ts"
+import type * as Codec from "../protocol/Codec.ts"
+import type { Payload } from "../protocol/Frame.ts"
+import * as Json from "../protocol/Json.ts"
 import type { Dispatcher } from "./Dispatcher.ts"
 import type { Deadline, Request } from "./Request.ts"
 import * as Requests from "./Request.ts"
@@ -62,11 +64,12 @@ export type Invoke = (
 export const make = (options: {
   readonly timers: Timers
   readonly dispatcher: Dispatcher
+  readonly codec: Codec.Codec
   /** Largest message, in bytes. */
   readonly maxFrame: number
   readonly onRetry: (attempt: number, error: CallError) => void
 }): Invoke => {
-  const { dispatcher, timers } = options
+  const { codec, dispatcher, timers } = options
   let arrivals = 0
 
   const policy = Retry.byCategory<CallError, "resource" | "timeout", "last">({
@@ -82,13 +85,15 @@ export const make = (options: {
   const attempt = (
     callee: Callee,
     deadline: Deadline | undefined,
-    meta: (now: number) => Uint8Array
+    payload: (now: number) => Payload
   ): Effect.Effect<unknown, CallError> =>
     Effect.callback<unknown, CallError>((resume) => {
       const request: Request = {
         kind: callee.kind,
         target: callee.label,
-        meta,
+        // CLOSE has no values, and is JSON like all that is between the two halves themselves.
+        codec: callee.kind === Kind.Request.close ? 1 : codec.id,
+        payload,
         pinned: callee.session?.worker,
         session: callee.session?.key,
         deadline,
@@ -105,22 +110,21 @@ export const make = (options: {
 
   return (callee, args, callOptions) =>
     Effect.suspend(() => {
-      const encoded = Message.encodeArguments(args, callOptions.kwargs)
+      const encoded = codec.call(callee.target, args, callOptions.kwargs)
       if ("_tag" in encoded) {
         const detail = `${encoded.path} is ${encoded.found}: ${encoded.hint}`
         return Effect.fail(invalid(callee.label, "arguments", detail, "no"))
       }
-      const size = encoded.positional.length + encoded.keyword.length
-      if (size > options.maxFrame) {
-        const detail = `args have ${size} bytes, maxFrame allows ${options.maxFrame}`
+      if (encoded.size > options.maxFrame) {
+        const detail = `args have ${encoded.size} bytes, maxFrame allows ${options.maxFrame}`
         return Effect.fail(invalid(callee.label, "arguments", detail, "no"))
       }
       const deadline = callee.deadline ?? deadlineOf(callOptions.deadline, timers)
       const session = callee.session?.name
       const once = attempt(callee, deadline, (now) =>
         callee.kind === Kind.Request.close && session !== undefined
-          ? Message.closeMeta(session)
-          : Message.callMeta(callee.target, encoded, {
+          ? { pieces: [Json.encodeJson({ session })], buffers: [] }
+          : encoded.payload({
               deadline: deadline === undefined ? undefined : Math.max(0, deadline.at - now),
               session
             })

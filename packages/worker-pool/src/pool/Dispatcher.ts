@@ -104,12 +104,12 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     running++
     worker.assign({
       kind: request.kind,
-      meta: request.meta(now),
+      codec: request.codec,
+      payload: request.payload(now),
       settle: (outcome: Outcome) => {
         running--
-        if (request.place._tag === "Settled") return ignore
-        const result = Requests.interpret(request, worker.id, outcome)
-        return () => settle(request, result)
+        const { broken, result } = Requests.interpret(request, worker.id, outcome)
+        return { resume: () => settle(request, result), broken }
       }
     })
   }
@@ -245,8 +245,6 @@ export const make = (options: DispatcherOptions): Dispatcher => {
 const drainQueue = (queue: LinkedQueue.LinkedQueue<Request>, end: (request: Request) => void): void => {
   for (let head = queue.head; head !== undefined; head = queue.head) end(head.value)
 }
-
-const ignore = (): void => {}
 
 const isGone = (worker: Worker): boolean => !WorkerState.isAlive(worker.state())
 

@@ -8,7 +8,9 @@ import { DeadlineExceeded, InvalidCall, PythonError, stackless, WorkerLost } fro
 import type { CallError, Started } from "../CallError.ts"
 import type { Timer } from "../internal/Timers.ts"
 import type * as LinkedQueue from "../internal/LinkedQueue.ts"
-import * as Json from "../protocol/Json.ts"
+import * as Codec from "../protocol/Codec.ts"
+import { violation } from "../protocol/Frame.ts"
+import type { CodecId, Payload, ProtocolViolation } from "../protocol/Frame.ts"
 import * as Message from "../protocol/Message.ts"
 import type { End } from "../transport/Transport.ts"
 import type { Outcome, Worker } from "../worker/Worker.ts"
@@ -25,8 +27,9 @@ export interface Request {
   readonly kind: number
   /** The function, or the session and its method, for messages. */
   readonly target: string
-  /** The meta of its frame; asked for when it is sent, since the time left is part of it. */
-  readonly meta: (now: number) => Uint8Array
+  readonly codec: CodecId
+  /** What its frame carries; asked for when it is sent, since the time left is part of it. */
+  readonly payload: (now: number) => Payload
   /** The one worker that can take it; any, if there is none. */
   readonly pinned: Worker | undefined
   /** The key of its session, if it has one. */
@@ -55,21 +58,26 @@ export type Place =
 export const NEW: Place = { _tag: "New" }
 export const SETTLED: Place = { _tag: "Settled" }
 
-/** What the outcome means for the caller. It reads the frame at once. */
-export const interpret = (
-  request: Request,
-  worker: string,
-  outcome: Outcome
-): Effect.Effect<unknown, CallError> => {
+/** What an outcome means: for the caller, and for the worker if its answer breaks a rule. */
+export interface Meaning {
+  readonly result: Effect.Effect<unknown, CallError>
+  readonly broken?: ProtocolViolation
+}
+
+/** Reads an outcome. It reads the frame at once. */
+export const interpret = (request: Request, worker: string, outcome: Outcome): Meaning => {
   switch (outcome._tag) {
-    case "Result":
-      return readResult(request, outcome.frame)
-    case "Failed":
-      return Effect.fail(
-        stackless(() => readFailure(request, worker, Option.getOrUndefined(Message.readError(outcome.frame))))
-      )
+    case "Result": {
+      const read = Codec.byId(outcome.frame.codec).decode(outcome.frame)
+      return "_tag" in read ? violated(request, worker, read) : { result: Effect.succeed(read.value) }
+    }
+    case "Failed": {
+      const error = Option.getOrUndefined(Message.readError(outcome.frame))
+      if (error === undefined) return violated(request, worker, violation("error", "it cannot be read"))
+      return { result: Effect.fail(stackless(() => readFailure(request, worker, error))) }
+    }
     case "Lost":
-      return Effect.fail(lost(request, worker, outcome.end, "maybe", outcome.stuck))
+      return { result: Effect.fail(lost(request, worker, outcome.end, "maybe", outcome.stuck)) }
   }
 }
 
@@ -95,13 +103,10 @@ export const lost = (
       })
   )
 
-const readResult = (
-  request: Request,
-  frame: { readonly meta: Uint8Array }
-): Effect.Effect<unknown, CallError> => {
-  const json = Json.decode(frame.meta)
-  if (json !== undefined) return Effect.succeed(json.value)
-  return Effect.fail(invalid(request, "result", "the result is not valid JSON", "maybe"))
+const violated = (request: Request, worker: string, broken: ProtocolViolation): Meaning => {
+  const detail = `broke the protocol (${broken.rule}): ${broken.detail}`
+  const end: End = { reason: "violation", exitCode: null, signal: null, detail, stderr: "" }
+  return { result: Effect.fail(lost(request, worker, end, "maybe", false)), broken }
 }
 
 const invalid = (
@@ -114,9 +119,8 @@ const invalid = (
 const readFailure = (
   request: Request,
   worker: string,
-  error: Message.WorkerError | undefined
+  error: Message.WorkerError
 ): PythonError | InvalidCall | DeadlineExceeded => {
-  if (error === undefined) return invalid(request, "result", "the worker's error cannot be read", "maybe")
   const { target } = request
   const started: Started = error.started ? "maybe" : "no"
   const exception = error.error ?? { type: "Exception", message: error.message, frames: [] }

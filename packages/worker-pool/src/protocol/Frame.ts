@@ -29,6 +29,19 @@ export interface Frame {
   readonly buffers: ReadonlyArray<Uint8Array>
 }
 
+/** The content of a frame that is to be sent: the meta in pieces, so that large ones need not be joined. */
+export interface Payload {
+  readonly pieces: ReadonlyArray<Uint8Array>
+  readonly buffers: ReadonlyArray<Uint8Array>
+}
+
+/** A frame that is to be sent. */
+export interface Outgoing extends Payload {
+  readonly kind: number
+  readonly codec: CodecId
+  readonly id: number
+}
+
 /** What a peer did wrong: which rule of the protocol, and with what. */
 export interface ProtocolViolation {
   readonly _tag: "ProtocolViolation"
@@ -50,45 +63,55 @@ const NO_BUFFERS: ReadonlyArray<Uint8Array> = []
 const CODEC_BIT = 1
 
 /** Makes a frame without buffers; `meta` defaults to none, `id` to 0, the codec to JSON. */
-export const make = (kind: number, id = 0, meta: Uint8Array = EMPTY, codec: CodecId = 1): Frame => ({
+export const make = (kind: number, id = 0, meta: Uint8Array = EMPTY, codec: CodecId = 1): Outgoing => ({
   kind,
   codec,
   id,
-  meta,
+  pieces: [meta],
   buffers: NO_BUFFERS
 })
 
+/** Bytes of the body that a payload makes, padding included. */
+export const bodyLength = ({ buffers, pieces }: Payload): number => {
+  let length = 0
+  for (const piece of pieces) length += piece.length
+  if (buffers.length === 0) return length
+  length = pad8(length) + 8 * buffers.length
+  for (const buffer of buffers) length += pad8(buffer.byteLength)
+  return length
+}
+
 /**
- * The bytes of a frame, as pieces to be written in order. The pieces of large buffers are the buffers themselves, not copies.
+ * The bytes of a frame, in order. A small one comes in one part; those of a large one are its pieces and buffers themselves, not copies.
  */
-export const encode = (frame: Frame): ReadonlyArray<Uint8Array> => {
-  const { buffers, meta } = frame
-  const headLength = buffers.length === 0 ? meta.length : pad8(meta.length) + 8 * buffers.length
-  const head = new Uint8Array(HEADER_LENGTH + headLength)
+export const encode = (frame: Outgoing): ReadonlyArray<Uint8Array> => {
+  const { buffers, pieces } = frame
+  let metaLength = 0
+  for (const piece of pieces) metaLength += piece.length
+  const length = bodyLength(frame)
+  const whole = length <= JOIN_LIMIT
+  const head = new Uint8Array(HEADER_LENGTH + (whole ? length : 0))
   const view = new DataView(head.buffer)
-  let bodyLength = headLength
-  for (const buffer of buffers) bodyLength += pad8(buffer.byteLength)
   view.setUint16(0, MAGIC, true)
   view.setUint8(2, frame.kind)
   view.setUint8(3, frame.codec)
   view.setUint32(4, frame.id, true)
-  view.setUint32(8, meta.length, true)
+  view.setUint32(8, metaLength, true)
   view.setUint16(12, buffers.length, true)
-  view.setUint32(16, bodyLength % 2 ** 32, true)
-  view.setUint32(20, Math.floor(bodyLength / 2 ** 32), true)
-  head.set(meta, HEADER_LENGTH)
-  if (buffers.length === 0) return [head]
-  const pieces: Array<Uint8Array> = [head]
-  let at = HEADER_LENGTH + pad8(meta.length)
-  for (const buffer of buffers) {
-    view.setUint32(at, buffer.byteLength % 2 ** 32, true)
-    view.setUint32(at + 4, Math.floor(buffer.byteLength / 2 ** 32), true)
-    at += 8
-    pieces.push(buffer)
-    const padding = pad8(buffer.byteLength) - buffer.byteLength
-    if (padding > 0) pieces.push(PADDING.subarray(0, padding))
+  writeU64(view, 16, length)
+  if (!whole)
+    return buffers.length === 0 ? [head, ...pieces] : [head, ...pieces, ...tail(metaLength, buffers)]
+  let at = HEADER_LENGTH
+  for (const piece of pieces) {
+    head.set(piece, at)
+    at += piece.length
   }
-  return pieces
+  if (buffers.length > 0)
+    for (const part of tail(metaLength, buffers)) {
+      head.set(part, at)
+      at += part.length
+    }
+  return [head]
 }
 
 /** Turns a stream of bytes back into frames. */
@@ -189,8 +212,28 @@ export const decoder = (options: DecoderOptions): Decoder => {
   return { push, isPartial: () => header !== undefined || scratchLength > 0 }
 }
 
+/** A frame up to this size, in bytes, is written in one part. */
+const JOIN_LIMIT = 65_536
 const PADDING = new Uint8Array(8)
 const pad8 = (length: number): number => Math.ceil(length / 8) * 8
+
+/** What follows the meta: padding, the table of lengths, the buffers. */
+const tail = (metaLength: number, buffers: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> => {
+  const padding = pad8(metaLength) - metaLength
+  const table = new Uint8Array(padding + 8 * buffers.length)
+  const view = new DataView(table.buffer)
+  const parts: Array<Uint8Array> = [table]
+  for (const [index, buffer] of buffers.entries()) {
+    writeU64(view, padding + 8 * index, buffer.byteLength)
+    parts.push(buffer, PADDING.subarray(0, pad8(buffer.byteLength) - buffer.byteLength))
+  }
+  return parts
+}
+
+const writeU64 = (view: DataView, at: number, value: number): void => {
+  view.setUint32(at, value % 2 ** 32, true)
+  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true)
+}
 
 const readU64 = (view: DataView, at: number): number =>
   view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32

@@ -84,67 +84,16 @@ export interface Fatal {
   readonly error?: PythonException
 }
 
-/** What goes with a call beside its arguments. */
-export interface CallOptions {
-  /** Time left, in milliseconds. */
-  readonly deadline?: number | undefined
-  /** Name of the session whose object has the method. */
-  readonly session?: string | undefined
-}
-
 /** The first frame to a worker. */
 export const init = (options: {
   readonly path: ReadonlyArray<string>
   readonly maxFrame: number
-}): Frame.Frame =>
+}): Frame.Outgoing =>
   Frame.make(
     Kind.Request.init,
     0,
     Json.encodeJson({ proto: Kind.PROTOCOL_VERSION, path: options.path, limits: { frame: options.maxFrame } })
   )
-
-/** Arguments of a call, ready to be sent; or why they cannot be. */
-export const encodeArguments = (
-  args: ReadonlyArray<unknown>,
-  kwargs: { readonly [name: string]: unknown } | undefined
-): Arguments | Json.EncodeRefusal => {
-  const positional = Json.encode(args, "args")
-  if ("_tag" in positional) return positional
-  if (kwargs === undefined) return { positional, keyword: NULL }
-  const keyword = Json.encode(kwargs, "kwargs")
-  return "_tag" in keyword ? keyword : { positional, keyword }
-}
-
-/** Encoded arguments: two pieces of JSON. */
-export interface Arguments {
-  readonly positional: Uint8Array
-  readonly keyword: Uint8Array
-}
-
-/** The meta of CALL and OPEN. */
-export const callMeta = (target: string, args: Arguments, options: CallOptions): Uint8Array => {
-  const head = Json.encodeJson(target)
-  const tail =
-    options.deadline === undefined && options.session === undefined
-      ? NULL
-      : Json.encodeJson(stripUndefined(options))
-  const meta = new Uint8Array(head.length + args.positional.length + args.keyword.length + tail.length + 5)
-  let at = 0
-  const put = (separator: number, piece: Uint8Array): void => {
-    meta[at] = separator
-    meta.set(piece, at + 1)
-    at += piece.length + 1
-  }
-  put(BRACKET_OPEN, head)
-  put(COMMA, args.positional)
-  put(COMMA, args.keyword)
-  put(COMMA, tail)
-  meta[at] = BRACKET_CLOSE
-  return meta
-}
-
-/** The meta of CLOSE. */
-export const closeMeta = (session: string): Uint8Array => Json.encodeJson({ session })
 
 /** Reads HELLO. */
 export const readHello = (frame: Frame.Frame): Option.Option<Hello> => read(HelloSchema, frame)
@@ -170,18 +119,6 @@ export interface TooOld {
   readonly have: ReadonlyArray<number>
   readonly need: ReadonlyArray<number>
   readonly exe: string
-}
-
-const NULL = Json.encodeJson(null)
-const BRACKET_OPEN = 0x5b
-const BRACKET_CLOSE = 0x5d
-const COMMA = 0x2c
-
-const stripUndefined = (options: CallOptions): { [key: string]: Json.Json } => {
-  const out: { [key: string]: Json.Json } = {}
-  if (options.deadline !== undefined) out["deadline"] = options.deadline
-  if (options.session !== undefined) out["session"] = options.session
-  return out
 }
 
 const read = <A>(schema: (value: unknown) => Option.Option<A>, frame: Frame.Frame): Option.Option<A> => {

@@ -1,3 +1,4 @@
+export * as Codec from "./Codec.ts"
 export * as Frame from "./Frame.ts"
 export * as Json from "./Json.ts"
 export * as Kind from "./Kind.ts"

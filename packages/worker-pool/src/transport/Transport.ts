@@ -45,7 +45,7 @@ export interface Transport {
   /** Process id, or `undefined` where there is no process. Known at the latest when HELLO has come. */
   readonly pid: () => number | undefined
   /** Sends a frame; frames go out in order, several in one write. What is sent after the end is dropped: `onEnd` tells. Never throws. */
-  readonly send: (frame: Frame.Frame) => void
+  readonly send: (frame: Frame.Outgoing) => void
   /** Bytes that wait to be written. */
   readonly pending: () => number
   /** Rings the doorbell (`SIGUSR1`): the worker looks whether its running call was cancelled. */

@@ -3,6 +3,7 @@
  */
 import * as Option from "effect/Option"
 import { StartError } from "../CallError.ts"
+import type { CodecName } from "../protocol/Codec.ts"
 import type { Frame } from "../protocol/Frame.ts"
 import * as Kind from "../protocol/Kind.ts"
 import * as Message from "../protocol/Message.ts"
@@ -12,6 +13,7 @@ import type { End } from "../transport/Transport.ts"
 export interface Expectation {
   readonly interpreter: string
   readonly token: string
+  readonly codec: CodecName
 }
 
 /** What a frame of the handshake leads to. */
@@ -66,7 +68,9 @@ const judge = (hello: Message.Hello, expected: Expectation): Step => {
   if (hello.proto !== Kind.PROTOCOL_VERSION) {
     return failed(expected, "handshake", `speaks protocol ${hello.proto}, this side ${Kind.PROTOCOL_VERSION}`)
   }
-  if (!hello.codecs.includes("json")) return failed(expected, "handshake", "does not speak the JSON codec")
+  if (!hello.codecs.includes(expected.codec)) {
+    return failed(expected, "handshake", `does not speak the codec ${expected.codec}`)
+  }
   // An answer with another token comes from a process that was not started for this worker.
   if (hello.token !== expected.token) return failed(expected, "handshake", "answered with the wrong token")
   return { _tag: "Hello", hello }

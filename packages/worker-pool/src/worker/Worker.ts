@@ -8,7 +8,8 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { StartError } from "../CallError.ts"
 import type { Timer, Timers } from "../internal/Timers.ts"
-import type { Frame } from "../protocol/Frame.ts"
+import type { CodecName } from "../protocol/Codec.ts"
+import type { CodecId, Frame, Outgoing, Payload, ProtocolViolation } from "../protocol/Frame.ts"
 import * as Frames from "../protocol/Frame.ts"
 import * as Kind from "../protocol/Kind.ts"
 import * as Message from "../protocol/Message.ts"
@@ -22,16 +23,24 @@ export type Outcome =
   | { readonly _tag: "Failed"; readonly frame: Frame }
   | { readonly _tag: "Lost"; readonly end: End; readonly stuck: boolean }
 
+/** What settling a call leaves to do. */
+export interface Settled {
+  readonly resume: () => void
+  /** The rule that the answer broke, if it did: the worker cannot be trusted with another call. */
+  readonly broken: ProtocolViolation | undefined
+}
+
 /** A call given to a worker. */
 export interface Assignment {
   /** CALL, OPEN or CLOSE. */
   readonly kind: number
-  readonly meta: Uint8Array
+  readonly codec: CodecId
+  readonly payload: Payload
   /**
-   * Told exactly once. The frame is a view: read it before returning. What is returned runs when the worker has been offered again, so that
-   * the caller, who goes on in it, does not pass those who wait.
+   * Told exactly once. The frame is a view: read it before returning. `resume` runs when the worker has been offered again, so that the
+   * caller, who goes on in it, does not pass those who wait.
    */
-  readonly settle: (outcome: Outcome) => () => void
+  readonly settle: (outcome: Outcome) => Settled
 }
 
 /** One worker. */
@@ -66,6 +75,8 @@ export interface WorkerOptions {
   readonly timers: Timers
   readonly path: ReadonlyArray<string>
   readonly maxFrame: number
+  /** What values are carried by; the worker must speak it. */
+  readonly codec: CodecName
   /** Limit of the handshake, in milliseconds. */
   readonly startTimeout: number
   /** Time between a cancellation and the end of a worker that does not obey, in milliseconds. */
@@ -89,7 +100,11 @@ export const DOORBELL_AFTER = 20
 export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, Scope.Scope> =>
   Effect.gen(function* () {
     const { timers } = options
-    const expected: Handshake.Expectation = { interpreter: options.interpreter, token: crypto.randomUUID() }
+    const expected: Handshake.Expectation = {
+      interpreter: options.interpreter,
+      token: crypto.randomUUID(),
+      codec: options.codec
+    }
     const readiness = yield* Deferred.make<Message.Hello, StartError>()
     const answered = yield* Deferred.make<void>()
     const gone = yield* Deferred.make<End>()
@@ -109,7 +124,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       if (transport === undefined) early.push(act)
       else act(transport)
     }
-    const send = (frame: Frame): void => through((to) => to.send(frame))
+    const send = (frame: Outgoing): void => through((to) => to.send(frame))
     const kill = (): void => through((to) => to.kill())
 
     const move = (event: WorkerState.WorkerEvent): void => {
@@ -148,7 +163,8 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       if (served === 1) Deferred.doneUnsafe(answered, Effect.void)
       clearCancel()
       move("idle")
-      const resume = assignment.settle({ _tag: tag, frame })
+      const { broken: rule, resume } = assignment.settle({ _tag: tag, frame })
+      if (rule !== undefined) violate(`${rule.rule}: ${rule.detail}`)
       if (WorkerState.isAvailable(state)) options.onIdle(worker)
       resume()
     }
@@ -197,7 +213,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
         Effect.suspend(() => Effect.fail(Handshake.ended(end, expected, refusal)))
       )
       Deferred.doneUnsafe(gone, Effect.succeed(end))
-      lost?.settle({ _tag: "Lost", end, stuck: killedForBeingStuck })()
+      lost?.settle({ _tag: "Lost", end, stuck: killedForBeingStuck }).resume()
     }
 
     const clearCancel = (): void => {
@@ -233,7 +249,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
         lastId = lastId === MAX_ID ? 1 : lastId + 1
         running = { id: lastId, assignment }
         move("call")
-        send(Frames.make(assignment.kind, lastId, assignment.meta))
+        send({ kind: assignment.kind, codec: assignment.codec, id: lastId, ...assignment.payload })
       },
       cancel,
       drain: () => move("drain"),

@@ -9,7 +9,6 @@ import * as Timers from "../../src/internal/Timers.ts"
 import * as Dispatcher from "../../src/pool/Dispatcher.ts"
 import type { Request } from "../../src/pool/Request.ts"
 import * as Requests from "../../src/pool/Request.ts"
-import * as Frame from "../../src/protocol/Frame.ts"
 import * as Json from "../../src/protocol/Json.ts"
 import type { Assignment, Worker } from "../../src/worker/Worker.ts"
 import type { WorkerState } from "../../src/worker/WorkerState.ts"
@@ -54,7 +53,7 @@ class FakeWorker implements Worker {
     assert.strictEqual(this.now, "ready", `${this.id} was given a call while ${this.now}`)
     this.now = "busy"
     this.running = assignment
-    this.given.push(new TextDecoder().decode(assignment.meta))
+    this.given.push(new TextDecoder().decode(assignment.payload.pieces[0]))
   }
   cancel(): void {
     this.cancelled.push(this.given.at(-1) ?? "")
@@ -86,13 +85,14 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
         readonly pinned?: Worker
         readonly deadline?: number
         readonly runLimit?: number
-        readonly then?: () => void
+        readonly after?: () => void
       } = {}
     ): Request => {
       const request: Request = {
         kind: 2,
         target: name,
-        meta: () => new TextEncoder().encode(name),
+        codec: 1,
+        payload: () => ({ pieces: [new TextEncoder().encode(name)], buffers: [] }),
         pinned: more.pinned,
         session: more.pinned === undefined ? undefined : "key",
         deadline:
@@ -102,7 +102,7 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
         settle: (result) => {
           assert.isFalse(outcomes.has(name), `${name} was settled twice`)
           outcomes.set(name, describeOutcome(Effect.runSyncExit(result)))
-          more.then?.()
+          more.after?.()
         },
         runLimit: more.runLimit ?? Number.POSITIVE_INFINITY,
         patient: more.runLimit !== undefined,
@@ -117,20 +117,25 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
       const { running } = worker
       worker.running = undefined
       if (worker.now === "busy") worker.now = "ready"
-      const resume = running?.settle({ _tag: "Result", frame: Frame.make(0x83, 1, Json.encodeJson(value)) })
+      const settled = running?.settle({
+        _tag: "Result",
+        frame: { kind: 0x83, codec: 1, id: 1, meta: Json.encodeJson(value), buffers: [] }
+      })
       if (worker.now === "ready") dispatcher.offer(worker)
-      resume?.()
+      settled?.resume()
     }
     const die = (worker: FakeWorker): void => {
       const { running } = worker
       worker.running = undefined
       worker.now = "terminated"
       dispatcher.retire(worker)
-      running?.settle({
-        _tag: "Lost",
-        stuck: false,
-        end: { reason: "exit", exitCode: 1, signal: null, detail: "exited", stderr: "" }
-      })?.()
+      running
+        ?.settle({
+          _tag: "Lost",
+          stuck: false,
+          end: { reason: "exit", exitCode: 1, signal: null, detail: "exited", stderr: "" }
+        })
+        ?.resume()
     }
     return { timers, dispatcher, outcomes, hire, submit, answer, die }
   })
@@ -189,7 +194,7 @@ it.effect("who calls again at once, when answered, does not pass those who wait"
   Effect.gen(function* () {
     const { answer, hire, submit } = yield* setUp({ limit: 1 })
     const a = hire("a")
-    submit("1", { then: () => void submit("4", { pinned: a }) })
+    submit("1", { after: () => void submit("4", { pinned: a }) })
     submit("2")
     answer(a)
     answer(a)

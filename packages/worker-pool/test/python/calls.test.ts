@@ -62,8 +62,7 @@ describe("each of these gives one clear typed error, and the pool serves the nex
     ["sample:nothing", [], { _tag: "InvalidCall", reason: "target", started: "no" }],
     ["sample", [], { _tag: "InvalidCall", reason: "target" }],
     ["math:pi", [], { _tag: "InvalidCall", reason: "target" }],
-    ["sample:echo", [1n], { _tag: "InvalidCall", reason: "arguments", started: "no" }],
-    ["sample:not_json", [], { _tag: "InvalidCall", reason: "result", started: "maybe" }],
+    ["sample:echo", [() => 1], { _tag: "InvalidCall", reason: "arguments", started: "no" }],
     ["builtins:object", [], { _tag: "InvalidCall", reason: "result" }],
     ["math:sqrt", [-1], { _tag: "PythonError", reason: "raised", category: "python", started: "maybe" }],
     ["math:sqrt", [1, 2, 3], { _tag: "PythonError", reason: "raised" }],
@@ -102,6 +101,21 @@ describe("each of these gives one clear typed error, and the pool serves the nex
       const result = yield* Effect.flip(workers.call("builtins:str.__mul__", ["x", 5_000]))
       assert.strictEqual(result._tag === "InvalidCall" && result.reason, "result")
       assert.strictEqual(yield* workers.call("sample:pid"), before)
+    })
+  )
+
+  it.live("with JSON, also what it cannot carry, either way", () =>
+    Effect.gen(function* () {
+      const workers = yield* pool({ codec: "json" })
+      const sent = yield* Effect.flip(workers.call("sample:echo", [{ rows: [1n] }]))
+      assert.include(sent.message, "args[0].rows[0] is a bigint")
+      const received = yield* Effect.flip(workers.call("sample:not_json"))
+      assert.strictEqual(received._tag === "InvalidCall" && received.reason, "result")
+      assert.include(received.message, `result["rows"][1]: key of type int`)
+      assert.deepStrictEqual(yield* workers.call("sample:echo", [[1, null]]), {
+        args: [[1, null]],
+        kwargs: {}
+      })
     })
   )
 

@@ -106,12 +106,12 @@ class Worker:
         self.last += 1
         if ":" not in target and "session" not in opts:
             target = "targets:" + target
-        self.send(CALL, self.last, [target, list(args), kwargs, opts or None])
+        self.send(CALL, self.last, [[target, list(args), kwargs], opts or None])
         return self.last
 
     def open(self, name, target, *args, **kwargs):
         self.last += 1
-        self.send(OPEN, self.last, ["targets:" + target, list(args), kwargs or None, {"session": name}])
+        self.send(OPEN, self.last, [["targets:" + target, list(args), kwargs or None], {"session": name}])
         return self.result(self.last)
 
     def close_session(self, name):

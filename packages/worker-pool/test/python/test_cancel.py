@@ -137,7 +137,7 @@ class Cancel(unittest.TestCase):
     def test_sessions_can_be_cancelled(self):
         with warm() as worker:
             worker.last += 1
-            worker.send(0x09, worker.last, ["time:sleep", [60], None, {"session": "s"}])
+            worker.send(0x09, worker.last, [["time:sleep", [60], None], {"session": "s"}])
             self.running(worker, worker.last)
             self.cancelled(worker, worker.last)
             self.assertEqual(worker.fails("add", session="s").code, "target")

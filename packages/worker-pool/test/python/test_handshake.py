@@ -180,10 +180,10 @@ class Violations(unittest.TestCase):
 
     def test_frames_in_pieces_and_in_heaps(self):
         with Worker() as worker:
-            for byte in frame(0x02, 1, b'["targets:echo",["slow"],null,null]'):
+            for byte in frame(0x02, 1, b'[["targets:echo",["slow"],null],null]'):
                 worker.raw(bytes((byte,)))
             self.assertEqual(worker.result(1), "slow")
-            worker.raw(b"".join(frame(0x02, i, b'["targets:echo",[%d],null,null]' % i) for i in range(2, 2002)))
+            worker.raw(b"".join(frame(0x02, i, b'[["targets:echo",[%d],null],null]' % i) for i in range(2, 2002)))
             for i in range(2, 2002):
                 self.assertEqual(worker.result(i), i)
 

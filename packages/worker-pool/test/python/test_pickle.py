@@ -129,6 +129,8 @@ class Refusals(unittest.TestCase):
             (lying, "Lying"),
             (deep, "nested too deep"),
             (ValueError("x"), "result: ValueError"),
+            ({"k": ["a\ud800\udc00"]}, "result['k'][0]: str with a high surrogate"),
+            ({"\udbff\udfff": 1}, "(a key): str with a high surrogate"),
             (type("Text", (str,), {})("x"), "Text"),
             (datetime.datetime(2020, 1, 1, tzinfo=type("Zone", (datetime.tzinfo,), {})()), "a zone of type Zone"),
         ]:
@@ -180,7 +182,7 @@ class OverTheWire(unittest.TestCase):
 
     def test_a_call_and_its_result_with_buffers_both_ways(self):
         with Worker() as worker:
-            pieces, buffers = Pickle.encode(("targets:echo", [array.array("d", [1, 2, 3]), (b"x", {1})], None, None))
+            pieces, buffers = Pickle.encode((("targets:echo", [array.array("d", [1, 2, 3]), (b"x", {1})], None), None))
             self.call(worker, 7, b"".join(pieces), [bytes(buffer) for buffer in buffers])
             kind, flags, call_id, meta, buffers = self.answer(worker)
             self.assertEqual((kind, flags, call_id), (RESULT, 0, 7))
@@ -193,7 +195,7 @@ class OverTheWire(unittest.TestCase):
             kind, flags, call_id, meta, _ = self.answer(worker)
             self.assertEqual((kind, flags, call_id), (ERROR, 1, 1))
             self.assertIn(b'"decode"', bytes(meta))
-            self.call(worker, 2, pickle.dumps(("builtins:object", [], None, None), 5))
+            self.call(worker, 2, pickle.dumps((("builtins:object", [], None), None), 5))
             self.assertIn(b'"encode"', bytes(self.answer(worker)[3]))
             self.assertEqual(worker.ask("math:sqrt", 16), 4.0)
 

@@ -285,7 +285,7 @@ const run = (
         // DICT
         const below = marks.pop()
         if (below === undefined || (sp - fence) % 2 !== 0) return underflow(start)
-        let isMap = false
+        let isMap = plan?.maps.has(start) ?? false
         for (let index = fence; index < sp; index += 2) isMap ||= typeof stack[index] !== "string"
         const map = new Map<unknown, unknown>()
         const dict: Dict = {}

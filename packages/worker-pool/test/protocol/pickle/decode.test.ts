@@ -274,6 +274,19 @@ describe("a dict with other keys than text is one Map, wherever it is held", () 
     assert.strictEqual(value[1], value[0])
   })
 
+  it("when it was made with its first items", () => {
+    const value = read(pickle("((", text("a"), "K\x01d", MEMOIZE, "h\0K\x02K\x03sl."))
+    if (!Array.isArray(value)) return assert.fail("no list")
+    assert.deepStrictEqual(
+      value[0],
+      new Map<unknown, unknown>([
+        ["a", 1],
+        [2, 3]
+      ])
+    )
+    assert.strictEqual(value[1], value[0])
+  })
+
   it("when it is in the memo twice", () => {
     const value = read(pickle("(}", MEMOIZE, MEMOIZE, "K\x01Nsh\0h\x01l."))
     if (!Array.isArray(value)) return assert.fail("no list")

@@ -48,7 +48,9 @@ const ask = (requests: ReadonlyArray<Request>): ReadonlyArray<Answer> => {
 }
 
 /** The same canonical form as in `reader.py`. */
-const canon = (value: unknown): unknown => {
+const canon = (value: unknown, depth = 0): unknown => {
+  if (depth > 12) throw new Error("a cycle")
+  const within = (member: unknown): unknown => canon(member, depth + 1)
   if (value === null || value === undefined || typeof value === "boolean") return value ?? null
   if (typeof value === "bigint") return ["int", String(value)]
   if (typeof value === "number") {
@@ -59,15 +61,18 @@ const canon = (value: unknown): unknown => {
   }
   if (typeof value === "string") return ["str", Buffer.from(value, "utf16le").swap16().toString("hex")]
   if (value instanceof Uint8Array) return ["bytes", Buffer.from(value).toString("hex")]
-  if (Array.isArray(value)) return [Py.isTuple(value) ? "tuple" : "list", ...value.map(canon)]
-  if (value instanceof Set) return ["set", ...sorted(value)]
-  if (value instanceof Py.FrozenSet) return ["frozenset", ...sorted(value)]
+  if (Array.isArray(value)) return [Py.isTuple(value) ? "tuple" : "list", ...value.map(within)]
+  if (value instanceof Set) return ["set", ...sorted(value, within)]
+  if (value instanceof Py.FrozenSet) return ["frozenset", ...sorted(value, within)]
   const entries = value instanceof Map ? [...value] : Object.entries(value)
-  sorted(entries.map(([key]) => key))
-  return ["dict", ...sorted(entries, ([key, member]) => [canon(key), canon(member)])]
+  sorted(
+    entries.map(([key]) => key),
+    within
+  )
+  return ["dict", ...sorted(entries, ([key, member]) => [within(key), within(member)])]
 }
 
-const sorted = <A>(members: Iterable<A>, each: (member: A) => unknown = canon): ReadonlyArray<unknown> => {
+const sorted = <A>(members: Iterable<A>, each: (member: A) => unknown): ReadonlyArray<unknown> => {
   const all = Array.from(members, each).toSorted((a, b) => (pythonJson(a) < pythonJson(b) ? -1 : 1))
   if (new Set(all.map(pythonJson)).size < all.length) throw new Error("one key for Python")
   return all

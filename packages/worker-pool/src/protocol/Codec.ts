@@ -1,0 +1,154 @@
+/**
+ * How values become bytes: the two codecs behind one interface. Codec 0 is pickle protocol 5, codec 1 is JSON; `VALUES.md` says what each
+ * carries. Neither runs anything that comes in.
+ */
+import type { CodecId, Frame, Payload, ProtocolViolation } from "./Frame.ts"
+import { violation } from "./Frame.ts"
+import type { EncodeRefusal } from "./Json.ts"
+import * as Json from "./Json.ts"
+import { decode as readPickle } from "./pickle/decode.ts"
+import { encode as writePickle } from "./pickle/encode.ts"
+import * as Op from "./pickle/opcodes.ts"
+
+/** The name of a codec, as HELLO and the option `codec` have it. */
+export type CodecName = "pickle" | "json"
+
+/** A value that was read. In an object of its own, since a value may look like a violation. */
+export interface Decoded {
+  readonly value: unknown
+}
+
+/** What goes with a call beside its arguments. */
+export interface CallOptions {
+  /** Time left, in milliseconds. */
+  readonly deadline?: number | undefined
+  /** Name of the session whose object has the method. */
+  readonly session?: string | undefined
+}
+
+/** A call whose arguments are bytes already. */
+export interface Call {
+  /** Bytes of the arguments, in band and out of band. */
+  readonly size: number
+  /** All of it, with what is known only when it is sent. */
+  readonly payload: (options: CallOptions) => Payload
+}
+
+/** One codec. */
+export interface Codec {
+  readonly id: CodecId
+  readonly name: CodecName
+  /** The bytes of a value, or why there are none; `root` names it in the path of a refusal. */
+  readonly encode: (value: unknown, root: string) => Payload | EncodeRefusal
+  /** The value of a frame, or the rule that it breaks. Bytes are views of the frame. */
+  readonly decode: (frame: Pick<Frame, "meta" | "buffers">) => Decoded | ProtocolViolation
+  /** The meta of CALL and OPEN, with its arguments encoded; or why it cannot be sent. */
+  readonly call: (
+    target: string,
+    args: ReadonlyArray<unknown>,
+    kwargs: { readonly [name: string]: unknown } | undefined
+  ) => Call | EncodeRefusal
+}
+
+/** Codec 1. */
+export const json: Codec = {
+  id: 1,
+  name: "json",
+  encode: (value, root) => {
+    const bytes = Json.encode(value, root)
+    return "_tag" in bytes ? bytes : { pieces: [bytes], buffers: NO_BUFFERS }
+  },
+  decode: ({ buffers, meta }) =>
+    (buffers.length === 0 ? Json.decode(meta) : undefined) ?? violation("json", "the meta is not JSON"),
+  call: (target, args, kwargs) => {
+    const positional = Json.encode(args, "args")
+    if ("_tag" in positional) return positional
+    const keyword = kwargs === undefined ? JSON_NULL : Json.encode(kwargs, "kwargs")
+    if ("_tag" in keyword) return keyword
+    const head = text(`[[${JSON.stringify(target)},`)
+    return {
+      size: positional.length + keyword.length,
+      payload: (options) => ({
+        pieces: [head, positional, COMMA, keyword, text(`],${JSON.stringify(optionsOf(options))}]`)],
+        buffers: NO_BUFFERS
+      })
+    }
+  }
+}
+
+/** Codec 0. */
+export const pickle: Codec = {
+  id: 0,
+  name: "pickle",
+  encode: writePickle,
+  decode: ({ buffers, meta }) => readPickle(meta, buffers),
+  call: (target, args, kwargs) => {
+    const encoded = writePickle([target, args, kwargs ?? null], CALL_PARTS)
+    if ("_tag" in encoded) return encoded
+    const { buffers, pieces } = encoded
+    // What is known only later is put on the stack of the same pickle: its last opcode goes, and a pair is made of the two.
+    const open = [...pieces.slice(0, -1), (pieces.at(-1) ?? EMPTY).subarray(0, -1)]
+    return {
+      size: lengthOf(pieces) + lengthOf(buffers),
+      payload: (options) => ({ pieces: [...open, pickledOptions(options)], buffers })
+    }
+  }
+}
+
+/** The codec of a frame. */
+export const byId = (id: CodecId): Codec => (id === 0 ? pickle : json)
+
+/** The codec of a name. */
+export const byName = (name: CodecName): Codec => (name === "pickle" ? pickle : json)
+
+const CALL_PARTS = ["target", "args", "kwargs"]
+const NO_BUFFERS: ReadonlyArray<Uint8Array> = []
+const EMPTY = new Uint8Array(0)
+const encoder = new TextEncoder()
+const text = (value: string): Uint8Array => encoder.encode(value)
+const COMMA = text(",")
+const JSON_NULL = text("null")
+
+const lengthOf = (parts: ReadonlyArray<Uint8Array>): number =>
+  parts.reduce((sum, part) => sum + part.byteLength, 0)
+
+const optionsOf = ({ deadline, session }: CallOptions): { readonly [name: string]: Json.Json } | null =>
+  deadline === undefined && session === undefined
+    ? null
+    : { ...(deadline === undefined ? {} : { deadline }), ...(session === undefined ? {} : { session }) }
+
+const NO_OPTIONS = Uint8Array.of(Op.NONE, Op.TUPLE2, Op.STOP)
+
+// Without the memo, which belongs to the call.
+const pickledOptions = ({ deadline, session }: CallOptions): Uint8Array => {
+  if (deadline === undefined && session === undefined) return NO_OPTIONS
+  const key = session === undefined ? EMPTY : text(session)
+  const bytes = new Uint8Array(40 + key.length)
+  const view = new DataView(bytes.buffer)
+  let at = 0
+  const byte = (value: number): void => void (bytes[at++] = value)
+  const name = (value: string): void => {
+    byte(Op.SHORT_BINUNICODE)
+    byte(value.length)
+    for (let index = 0; index < value.length; index++) byte(value.charCodeAt(index))
+  }
+  byte(Op.EMPTY_DICT)
+  if (deadline !== undefined) {
+    name("deadline")
+    byte(Op.BINFLOAT)
+    view.setFloat64(at, deadline)
+    at += 8
+    byte(Op.SETITEM)
+  }
+  if (session !== undefined) {
+    name("session")
+    byte(Op.BINUNICODE)
+    view.setUint32(at, key.length, true)
+    bytes.set(key, at + 4)
+    at += 4 + key.length
+    byte(Op.SETITEM)
+  }
+  byte(Op.TUPLE2)
+  byte(Op.STOP)
+  return bytes.subarray(0, at)
+}
