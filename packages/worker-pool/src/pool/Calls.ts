@@ -25,8 +25,8 @@ export interface CallOptions {
   /** Time for all of it: the wait for a worker, retries and the work. Default: no limit but the queue's. */
   readonly deadline?: Duration.Input | undefined
   /**
-   * Whether the function may run twice. Then a call whose worker dies is tried on another, up to four times; else only if it had not
-   * begun. Default: false.
+   * Whether the function may run twice. Then a call whose worker dies is tried on another, up to four times. A call that only waits is
+   * not touched by a death. Default: false.
    */
   readonly idempotent?: boolean | undefined
 }
