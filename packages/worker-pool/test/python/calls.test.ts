@@ -6,7 +6,8 @@ import * as Schema from "effect/Schema"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fixtures, pool, record, until } from "../support.ts"
+import process from "node:process"
+import { fixtures, isRunning, pool, record, until, whole } from "../support.ts"
 
 noLeaks()
 
@@ -141,6 +142,26 @@ describe("each of these gives one clear typed error, and the pool serves the nex
     })
   )
 })
+
+it.live("a worker that reads nothing holds up its own call alone, and is ended with it", () =>
+  Effect.gen(function* () {
+    const workers = yield* pool({ size: 2, cancelGrace: "300 millis" })
+    yield* whole(workers, 2)
+    const stuck = yield* workers.session("stuck", "sample:Counter")
+    const pid = yield* stuck.call("where", [], { result: Schema.Int })
+    process.kill(pid, "SIGSTOP")
+    const call = yield* Effect.forkChild(
+      Effect.flip(stuck.call("add", [new Uint8Array(20_000_000)], { deadline: "500 millis" })),
+      { startImmediately: true }
+    )
+    for (let index = 0; index < 200; index++) assert.strictEqual(yield* workers.call("math:sqrt", [16]), 4)
+    assert.strictEqual((yield* Fiber.join(call))._tag, "DeadlineExceeded")
+    yield* until("the end of the stopped worker", () => !isRunning(pid))
+    yield* whole(workers, 2)
+    const lost = yield* Effect.flip(stuck.call("add"))
+    assert.strictEqual(lost._tag === "SessionError" && lost.reason, "lost")
+  })
+)
 
 describe("a Python traceback survives", () => {
   it.live("with its frames, its cause and its source lines", () =>
