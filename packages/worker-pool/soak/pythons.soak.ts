@@ -4,12 +4,9 @@
 import { WorkerPool } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import { execFileSync } from "node:child_process"
-import { accessSync, constants, globSync, realpathSync } from "node:fs"
-import { homedir } from "node:os"
-import { delimiter, join } from "node:path"
-import process from "node:process"
 import { fileURLToPath } from "node:url"
 import type { Part } from "../../../scripts/soak.ts"
+import { pythons } from "./pythons.ts"
 
 const part: Part = {
   name: "pythons",
@@ -21,23 +18,6 @@ const part: Part = {
 }
 
 export default part
-
-const pythons = (): ReadonlyArray<string> => {
-  const folders = (process.env["PATH"] ?? "").split(delimiter)
-  const named = folders.flatMap((folder) => globSync(join(folder, "python[23].[0-9]*")))
-  const managed = globSync(join(homedir(), ".pyenv", "versions", "*", "bin", "python"))
-  const real = [...named, ...managed].filter(isProgram).map((path) => realpathSync(path))
-  return [...new Set(real)].toSorted()
-}
-
-const isProgram = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK)
-    return !path.includes("shims") && !path.endsWith("-config")
-  } catch {
-    return false
-  }
-}
 
 const outcome = async (python: string): Promise<string> => {
   const version = await Effect.runPromise(

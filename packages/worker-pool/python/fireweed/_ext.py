@@ -273,6 +273,12 @@ def _of_ndarray(numpy, o):
     return ndarray, (o.dtype.str, tuple(o.shape), "F" if fortran else "C", PickleBuffer(flat))
 
 
+def _of_scalar(o):
+    if o.dtype.hasobject or o.dtype.names is not None:
+        raise Unsupported("a scalar of dtype %s" % o.dtype)
+    return scalar, (o.reshape(1).dtype.str, o.tobytes())  # empty text has a dtype of size 0, but bytes
+
+
 _BY_NAME = {
     ("datetime", "datetime"): _of_datetime,
     ("datetime", "date"): lambda o: (date, (o.year, o.month, o.day)),
@@ -318,8 +324,8 @@ def _find(cls):
     numpy = sys.modules.get("numpy")
     if numpy is not None and cls is getattr(numpy, "ndarray", None):
         return lambda o: _of_ndarray(numpy, o)
-    if numpy is not None and issubclass(cls, numpy.generic) and not numpy.dtype(cls).hasobject:
-        return lambda o: (scalar, (o.dtype.str, o.tobytes()))
+    if numpy is not None and issubclass(cls, numpy.generic):
+        return _of_scalar
     if _is_dataclass(cls):
         return lambda o: _of_dataclass(cls, o)
     return _none

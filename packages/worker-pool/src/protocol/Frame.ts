@@ -5,6 +5,8 @@
  * the bytes it really sent.
  */
 
+import { Buffer } from "node:buffer"
+
 /** Length of the header, in bytes. */
 export const HEADER_LENGTH = 24
 
@@ -145,7 +147,10 @@ interface Header {
   readonly bodyLength: number
 }
 
-/** Makes a decoder. It holds at most one unfinished frame: 24 bytes, or a body that is allocated once, at its full length. */
+/**
+ * Makes a decoder. It holds at most one unfinished frame: 24 bytes, or a body, for which 64 MiB are reserved at most before that much
+ * has really come.
+ */
 export const decoder = (options: DecoderOptions): Decoder => {
   const scratch = new Uint8Array(HEADER_LENGTH)
   let scratchLength = 0
@@ -193,10 +198,15 @@ export const decoder = (options: DecoderOptions): Decoder => {
         continue
       }
       if (body === undefined) {
-        body = new Uint8Array(current.bodyLength)
+        body = reserve(Math.min(current.bodyLength, RESERVE))
         bodyLength = 0
       }
       const taken = Math.min(current.bodyLength - bodyLength, chunk.length - at)
+      if (bodyLength + taken > body.length) {
+        const larger = reserve(Math.min(current.bodyLength, Math.max(2 * body.length, bodyLength + taken)))
+        larger.set(body.subarray(0, bodyLength))
+        body = larger
+      }
       body.set(chunk.subarray(at, at + taken), bodyLength)
       bodyLength += taken
       at += taken
@@ -211,6 +221,12 @@ export const decoder = (options: DecoderOptions): Decoder => {
 
   return { push, isPartial: () => header !== undefined || scratchLength > 0 }
 }
+
+/** What a header alone can make us reserve, in bytes. The system gives real memory only for what is written. */
+const RESERVE = 64 * 1024 ** 2
+
+/** Memory that starts at a multiple of 8, and is not filled with zeros: it is handed on only when all of it has been written. */
+const reserve = (length: number): Uint8Array => Buffer.allocUnsafeSlow(length)
 
 /** A frame up to this size, in bytes, is written in one part. */
 const JOIN_LIMIT = 65_536

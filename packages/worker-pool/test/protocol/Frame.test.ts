@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Frame } from "@fireweed/worker-pool/protocol"
+import process from "node:process"
 
 const join = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
   const out = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0))
@@ -111,6 +112,21 @@ describe("a peer that breaks a rule", () => {
     const { decoder } = collect(1_024)
     const bytes = join(Frame.encode(Frame.make(0x83, 1, new Uint8Array(1_025))))
     assert.strictEqual(decoder.push(bytes.subarray(0, 24))?.rule, "limit")
+  })
+
+  it("a body that is claimed and does not come costs no memory, and one over 64 MiB comes whole", () => {
+    const [head = new Uint8Array(0)] = Frame.encode(Frame.make(0x83, 1, new Uint8Array(100_000_000)))
+    const before = process.memoryUsage().rss
+    const claims = Array.from({ length: 50 }, () => collect())
+    for (const { decoder } of claims) assert.isUndefined(decoder.push(head))
+    assert.isBelow(process.memoryUsage().rss - before, 100_000_000)
+    const [first] = claims
+    const chunk = new Uint8Array(1_000_000).map((_, index) => index % 251)
+    for (let count = 0; count < 100; count++) first?.decoder.push(chunk)
+    const meta = first?.frames[0]?.meta
+    assert.strictEqual(meta?.length, 100_000_000)
+    for (const at of [0, 67_108_863, 67_108_864, 99_999_999])
+      assert.strictEqual(meta?.[at], (at % 1_000_000) % 251)
   })
 
   it("random damage ends in a violation or in frames, never in an exception", () => {

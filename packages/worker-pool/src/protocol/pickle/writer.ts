@@ -140,7 +140,11 @@ export class Writer {
     if (bytes.length >= LARGE) {
       this.#cut()
       this.#pieces.push(bytes)
-    } else this.#chunk.set(bytes, this.#room(bytes.length))
+    } else {
+      // First the room, which may bring another chunk.
+      const at = this.#room(bytes.length)
+      this.#chunk.set(bytes, at)
+    }
   }
 
   #cut(): void {

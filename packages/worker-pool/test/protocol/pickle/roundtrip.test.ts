@@ -86,6 +86,19 @@ describe("what is written is read as it was", () => {
     assert.deepStrictEqual(decode(Buffer.concat(first.pieces)), { value: ["a", large, "b"] })
   })
 
+  it("many messages that wait to be sent do not write over each other", () => {
+    const values = Array.from({ length: 2_000 }, (_, index) => [index, new Uint8Array(index).fill(index)])
+    const waiting = values.map((value) => encode(value, "value"))
+    for (const [index, encoded] of waiting.entries()) {
+      if ("_tag" in encoded) throw new Error(encoded.found)
+      assert.deepStrictEqual(
+        decode(Buffer.concat(encoded.pieces)),
+        { value: values[index] },
+        `message ${index}`
+      )
+    }
+  })
+
   it("a getter that encodes something itself disturbs nothing", () => {
     const value = {
       before: 1,

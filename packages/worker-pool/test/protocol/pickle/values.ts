@@ -217,8 +217,13 @@ export const generator = (seed: number, plain = false) => {
   }
 }
 
-/** Where two values differ, or `undefined`: types, order, `-0`, and which places hold the same object are all compared. */
-export const difference = (left: unknown, right: unknown): string | undefined => {
+/**
+ * Where two values differ, or `undefined`: types, order, `-0`, and which places hold the same object are all compared. With `viaPython` the
+ * order of sets is not, nor whether bytes are the same object: Python keeps the one, and has but one empty `bytes`.
+ */
+export const difference = (left: unknown, right: unknown, viaPython = false): string | undefined => {
+  // What cannot change may come back as a copy.
+  const isFrozen = (value: object): boolean => Py.isPy(value) || (viaPython && value instanceof Uint8Array)
   const pairs = new Map<object, object>()
   const back = new Map<object, object>()
   const todo: Array<readonly [unknown, unknown, string]> = [[left, right, "value"]]
@@ -237,7 +242,7 @@ export const difference = (left: unknown, right: unknown): string | undefined =>
     // The names of a named tuple, the shape of an array: a list made here is a tuple when it comes back.
     const isPart = Array.isArray(a) && Array.isArray(b) && /[.](shape|names)$/.test(path)
     if (!isPart && Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return `${path}: another type`
-    const [inA, inB] = [parts(a), parts(b)]
+    const [inA, inB] = [parts(a, viaPython), parts(b, viaPython)]
     if (inA.length !== inB.length) return `${path}: ${inA.length} and ${inB.length} parts`
     for (const [index, [name, part]] of inA.entries()) {
       const [other, its] = inB[index] ?? []
@@ -248,15 +253,25 @@ export const difference = (left: unknown, right: unknown): string | undefined =>
   return undefined
 }
 
-/** What cannot change may come back as a copy. */
-const isFrozen = (value: object): boolean => Py.isPy(value)
-
 /** The parts of a value, each with its key or its place. */
-const parts = (value: object): ReadonlyArray<readonly [unknown, unknown]> => {
+const parts = (value: object, unordered: boolean): ReadonlyArray<readonly [unknown, unknown]> => {
   if (value instanceof Map) return [...value]
+  if (value instanceof Set && unordered) {
+    return [...[...value].toSorted((a, b) => (keyText(a) < keyText(b) ? -1 : 1)).entries()]
+  }
   if (value instanceof Set || Array.isArray(value)) return [...[...value].entries()]
   if (ArrayBuffer.isView(value)) {
     return [...new Uint8Array(value.buffer, value.byteOffset, value.byteLength).entries()]
   }
   return Object.entries(value)
+}
+
+/** The same text for keys that are one in Python, another for all others. */
+export const keyText = (key: unknown): string => {
+  if (typeof key === "string") return JSON.stringify(key)
+  if (typeof key === "bigint") return `${key}n`
+  if (key instanceof Uint8Array) return `bytes ${key.join(" ")}`
+  if (Array.isArray(key)) return `(${key.map(keyText).join(", ")})`
+  if (key instanceof Py.FrozenSet) return `{${[...key].map(keyText).toSorted().join(", ")}}`
+  return String(key)
 }

@@ -1,0 +1,144 @@
+"""Reads records from standard input (see fuzz.soak.ts) by the decoders of the runtime, counts what comes of them, and says so as JSON.
+
+Anything but a value, a `Refused`, a `Violation` or the end of the bytes ends it with a traceback; so does an item that takes forever.
+"""
+
+import faulthandler
+import json
+import os
+import pickletools
+import resource
+import signal
+import struct
+import sys
+from time import perf_counter
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "python"))
+
+from fireweed import _frame
+from fireweed._codec import CODECS
+from fireweed._errors import Refused
+from fireweed._pickle5 import Pickle
+from fireweed._wire import Closed, Wire
+
+LIMIT = float(sys.argv[1]) / 1000
+LARGE = 16  # MiB: items are of some hundred bytes, so none has a reason to touch that much
+
+
+
+class Fed(Wire):
+    """A wire whose bytes are here already."""
+
+    def __init__(self, data):
+        super().__init__(-1, -1)
+        self.limit = 1 << 30
+        self._rest = data
+
+    def _more(self, size):
+        # In chunks that are no whole frame.
+        data, self._rest = self._rest[: min(size, 37)], self._rest[min(size, 37) :]
+        if not data:
+            raise Closed("end of stream")
+        return data
+
+
+def read_frames(data, _):
+    wire = Fed(data)
+    outcome = "unfinished"
+    try:
+        while True:
+            kind, flags, call_id, meta, buffers = wire.receive()
+            outcome = read_value(CODECS[flags], meta, buffers)
+    except _frame.Violation:
+        return "violation"
+    except Closed:
+        return outcome
+
+
+def read_pickle(meta, buffers):
+    return read_value(Pickle, meta, buffers)
+
+
+def read_value(codec, meta, buffers):
+    try:
+        codec.decode(meta, buffers)
+    except Refused:
+        return "refused"
+    return "value"
+
+
+def records(stream):
+    while True:
+        head = stream.read(9)
+        if not head:
+            return
+        kind, length, count = struct.unpack("<cII", head)
+        lengths = struct.unpack("<%dI" % count, stream.read(4 * count))
+        yield kind, stream.read(length), [stream.read(n) for n in lengths]
+
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def address_space():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize() >> 20
+
+
+def limit_memory(mebibytes):
+    """What is claimed beyond that fails here, not in the machine."""
+    size = (address_space() + mebibytes) << 20
+    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
+def has_far_memo(meta):
+    """Whether it puts something far out in the memo: CPython's reader makes its memo twice that long, before anything can be checked.
+
+    The one way known for few bytes to make it touch much memory. Only a parent gone mad writes so, and it could do worse.
+    """
+    try:
+        return any(op.name == "LONG_BINPUT" and arg > 1 << 16 for op, arg, _ in pickletools.genops(meta))
+    except Exception:
+        return False
+
+
+def main():
+    readers = {b"F": ("frames", read_frames), b"P": ("pickles", read_pickle)}
+    figures, worst, began = {}, {"frames": 0, "pickles": 0}, peak()
+    try:
+        import numpy  # what an item makes it load counts for no item
+    except ImportError:
+        pass
+    faulthandler.enable()
+    faulthandler.register(signal.SIGALRM, chain=True)
+    size = address_space()
+    limit_memory(256)
+    for index, (kind, meta, buffers) in enumerate(records(sys.stdin.buffer)):
+        if index % 1000 == 0:
+            signal.alarm(60)
+        name, read = readers[kind]
+        before, start = peak(), perf_counter()
+        try:
+            outcome = read(meta, buffers)
+        except BaseException as error:
+            raise AssertionError("%s %s %r" % (name, meta.hex(), buffers)) from error
+        took, growth = perf_counter() - start, peak() - before
+        if growth > LARGE or took > 0.02:
+            far = has_far_memo(meta if kind == b"P" else meta[_frame.SIZE :])
+            if not far and (growth > LARGE or took > LIMIT):
+                text = "%s: %d ms, %d MiB, %s: %s"
+                raise AssertionError(text % (name, took * 1000, growth, outcome, meta.hex()))
+            if far:
+                name += " with a far memo"
+        worst[name] = max(worst.get(name, 0), took)
+        figure = "%s, %s" % (name, outcome)
+        figures[figure] = figures.get(figure, 0) + 1
+    for name, took in worst.items():
+        figures["%s, worst, ms" % name] = round(took * 1000, 2)
+    figures["growth_of_the_peak,_MiB"] = round(peak() - began)
+    figures["growth of the address space, MiB"] = address_space() - size
+    print(json.dumps({"name": "%d.%d.%d" % sys.version_info[:3], **dict(sorted(figures.items()))}))
+
+
+main()
