@@ -32,7 +32,8 @@ def _class(module, qualname, holds, what):
 
 
 def _is_dataclass(cls):
-    return "__dataclass_fields__" in cls.__dict__
+    # One that extends a builtin type, such as list, holds more than its fields.
+    return "__dataclass_fields__" in cls.__dict__ and all(base is object or base.__flags__ & 1 << 9 for base in cls.__mro__)
 
 
 def _is_named_tuple(cls):

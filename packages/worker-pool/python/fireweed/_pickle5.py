@@ -10,6 +10,7 @@ from ._errors import Refused, clip, type_name
 _ATOMS = frozenset((type(None), bool, int, float, str, bytes, bytearray))
 _LISTS = frozenset((list, tuple))
 _SETS = frozenset((set, frozenset))
+_CYCLIC = _LISTS | _SETS | {dict}
 _OWN = frozenset(_ext.FUNCTIONS.values())
 
 
@@ -113,17 +114,24 @@ def _refusal(item, kind, path, depth):
 
 def _walk(value, name, look):
     """What `look` finds first, in reading order. Iterative, since depth may be what is looked for; each object once."""
-    seen = set()
+    seen, open_ids = set(), set()  # the latter: of what stands between the root and here
     todo = [(value, name, 0)]
     while todo:
         item, path, depth = todo.pop()
+        if depth is None:
+            open_ids.discard(id(item))
+            continue
         kind = type(item)
         found = look(item, kind, path, depth)
+        if not found and look is _refusal and id(item) in open_ids and kind not in _CYCLIC:
+            found = "%s: %s that contains itself" % (path, type_name(kind))
         if found:
             return found
         if kind in _ATOMS or id(item) in seen:
             continue
         seen.add(id(item))
+        open_ids.add(id(item))
+        todo.append((item, path, None))
         todo.extend((child, where, depth + 1) for child, where in reversed(list(_children(item, kind, path))))
     return None
 
