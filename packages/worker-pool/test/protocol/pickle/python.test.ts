@@ -1,6 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Buffer } from "node:buffer"
 import { spawnSync } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import process from "node:process"
 import { fileURLToPath } from "node:url"
 import { decode, encode, Py } from "./subject.ts"
 import { generator } from "./values.ts"
@@ -35,11 +39,13 @@ const ask = (requests: ReadonlyArray<Request>): ReadonlyArray<Answer> => {
     })
   })
   const reader = fileURLToPath(new URL("reader.py", import.meta.url))
-  const ran = spawnSync("python3", [reader], {
-    input: lines.join("\n"),
-    encoding: "utf8",
-    maxBuffer: 2 ** 28
-  })
+  // By a file: Deno's `spawnSync` writes all of `input` before it reads anything, which stops for ever when both pipes are full.
+  const folder = mkdtempSync(join(tmpdir(), "fireweed-test-"))
+  const file = join(folder, "requests")
+  writeFileSync(file, lines.join("\n"))
+  const python = process.env["FIREWEED_PYTHON"] ?? "python3"
+  const ran = spawnSync(python, [reader, file], { encoding: "utf8", maxBuffer: 2 ** 28 })
+  rmSync(folder, { recursive: true })
   if (ran.status !== 0) throw new Error(ran.stderr)
   return ran.stdout
     .trim()

@@ -113,5 +113,6 @@ def answer(request):
         return {"error": repr(error)}
 
 
-for line in sys.stdin:
-    print(json.dumps(answer(json.loads(line))))
+with open(sys.argv[1], encoding="utf-8") as requests:
+    for line in requests:
+        print(json.dumps(answer(json.loads(line))))
