@@ -108,7 +108,7 @@ export class InvalidCall extends InvalidCallBase {
       case "arguments":
         return "change the argument at that path"
       case "result":
-        return "return what JSON can carry, or change the schema"
+        return "return a value that the codec carries (see VALUES.md), or change the schema"
     }
   }
   /** What happened, to whom. */

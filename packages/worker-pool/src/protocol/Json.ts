@@ -66,6 +66,7 @@ const check = (
       return undefined
     case "number":
       if (!Number.isFinite(value)) return refuse(path, String(value), "JSON has no such number")
+      if (Object.is(value, -0)) return refuse(path, "-0", "it would be written as 0")
       if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
         return refuse(path, `${value}, an integer beyond 2^53 - 1`, "send it as a string")
       }

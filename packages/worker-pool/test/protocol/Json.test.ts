@@ -47,6 +47,7 @@ describe("what it does not carry is refused, with the path", () => {
   for (let level = 0; level < 1_000; level++) deep = [deep]
   for (const [value, expected] of [
     [[1, Number.NaN], "args[1]: NaN"],
+    [[-0], "args[0]: -0"],
     [{ a: [Number.NEGATIVE_INFINITY] }, "args.a[0]: -Infinity"],
     [[2 ** 53], "args[0]: 9007199254740992, an integer beyond 2^53 - 1"],
     [[10n], "args[0]: a bigint"],
