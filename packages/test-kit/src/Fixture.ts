@@ -98,9 +98,11 @@ export class ReleaseError extends ReleaseErrorBase {
  * import { Fixture } from "@fireweed/test-kit"
  * import * as Effect from "effect/Effect"
  * import { mkdtempSync, rmSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
  *
  * const folder = Fixture.make(
- *   Effect.sync(() => mkdtempSync("/tmp/test-")),
+ *   Effect.sync(() => mkdtempSync(join(tmpdir(), "test-"))),
  *   (path) => Effect.sync(() => rmSync(path, { recursive: true })),
  *   { name: "temporary folder", timeout: "1 second" }
  * )

@@ -33,11 +33,14 @@ export const decode = (options: unknown): Decoded => {
   }
 }
 
-const isDuration = (u: unknown): u is Duration.Input => {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromInput answers None to what is no duration
-  const duration = Duration.fromInput(u as Duration.Input)
-  return Option.isSome(duration) && Duration.isPositive(duration.value)
-}
+const isDuration = (u: unknown): u is Duration.Input =>
+  isInput(u) && Option.exists(Duration.fromInput(u), Duration.isPositive)
+
+const isInput = (u: unknown): u is Duration.Input =>
+  typeof u === "number" ||
+  typeof u === "bigint" ||
+  typeof u === "string" ||
+  (typeof u === "object" && u !== null)
 
 const Millis: Schema.Codec<number, Duration.Input> = Schema.declare(isDuration, {
   expected: "a duration of more than zero"
