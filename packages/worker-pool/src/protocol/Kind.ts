@@ -12,9 +12,14 @@ export const Request = {
   call: 0x02,
   cancel: 0x03,
   ping: 0x04,
+  credit: 0x05,
+  callbackResult: 0x06,
+  callbackError: 0x07,
   shutdown: 0x08,
   open: 0x09,
-  close: 0x0a
+  close: 0x0a,
+  fork: 0x10,
+  kill: 0x11
 } as const
 
 /** Frames that come from Python. */
@@ -23,9 +28,16 @@ export const Reply = {
   ready: 0x82,
   result: 0x83,
   error: 0x84,
+  item: 0x85,
+  end: 0x86,
+  callback: 0x87,
+  log: 0x88,
   pong: 0x89,
   bye: 0x8a,
-  fatal: 0x8b
+  fatal: 0x8b,
+  report: 0x8c,
+  forked: 0x90,
+  exited: 0x91
 } as const
 
 const names = new Map<number, string>(
