@@ -196,6 +196,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         timers,
         path: settings.pythonPath.map((folder) => resolve(cwd, folder)),
         maxFrame: settings.maxFrame,
+        concurrency: 1,
         codec: settings.codec,
         startTimeout: settings.startTimeout,
         cancelGrace: settings.cancelGrace,

@@ -22,11 +22,16 @@ export interface LinkedQueue<A> {
 export const make = <A>(): LinkedQueue<A> => ({ head: undefined, tail: undefined, size: 0 })
 
 /** Puts a value at the end. */
-export const push = <A>(queue: LinkedQueue<A>, value: A): Node<A> => {
-  const node: Node<A> = { value, previous: queue.tail, next: undefined, queue }
-  if (queue.tail === undefined) queue.head = node
-  else queue.tail.next = node
-  queue.tail = node
+export const push = <A>(queue: LinkedQueue<A>, value: A): Node<A> => insert(queue, value, undefined)
+
+/** Puts a value before a member of the queue, or at the end. */
+export const insert = <A>(queue: LinkedQueue<A>, value: A, before: Node<A> | undefined): Node<A> => {
+  const previous = before === undefined ? queue.tail : before.previous
+  const node: Node<A> = { value, previous, next: before, queue }
+  if (previous === undefined) queue.head = node
+  else previous.next = node
+  if (before === undefined) queue.tail = node
+  else before.previous = node
   queue.size++
   return node
 }
@@ -51,4 +56,11 @@ export const shift = <A>(queue: LinkedQueue<A>): A | undefined => {
   if (head === undefined) return undefined
   remove(head)
   return head.value
+}
+
+/** The values from first to last, as they are now. */
+export const values = <A>(queue: LinkedQueue<A>): Array<A> => {
+  const all: Array<A> = []
+  for (let node = queue.head; node !== undefined; node = node.next) all.push(node.value)
+  return all
 }

@@ -94,8 +94,7 @@ export const make = (options: {
         // CLOSE has no values, and is JSON like all that is between the two halves themselves.
         codec: callee.kind === Kind.Request.close ? 1 : codec.id,
         payload,
-        pinned: callee.session?.worker,
-        session: callee.session?.key,
+        session: callee.session,
         deadline,
         runLimit: callee.patientFor ?? Number.POSITIVE_INFINITY,
         patient: callee.patientFor !== undefined,

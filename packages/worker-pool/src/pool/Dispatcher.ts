@@ -1,15 +1,15 @@
 /**
  * Gives calls to workers: first come, first served; a session's calls wait for its own worker. Synchronous, in callbacks: a call that
- * finds an idle worker passes through without a queue, a fiber or a timer.
+ * finds a worker with room passes through without a queue, a fiber or a timer.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { DeadlineExceeded, PoolUnavailable, QueueFull, SessionError, stackless } from "../CallError.ts"
 import type { CallError } from "../CallError.ts"
-import * as LinkedQueue from "../internal/LinkedQueue.ts"
 import type { Timers } from "../internal/Timers.ts"
 import type { Outcome, Worker } from "../worker/Worker.ts"
 import * as WorkerState from "../worker/WorkerState.ts"
+import * as Backlog from "./Backlog.ts"
 import type { Request } from "./Request.ts"
 import * as Requests from "./Request.ts"
 
@@ -48,10 +48,9 @@ export interface DispatcherOptions {
 /** Makes a dispatcher. */
 export const make = (options: DispatcherOptions): Dispatcher => {
   const { timers } = options
-  const shared = LinkedQueue.make<Request>()
-  const pinned = new Map<Worker, LinkedQueue.LinkedQueue<Request>>()
-  const idle = new Set<Worker>()
-  let queued = 0
+  const backlog = Backlog.make()
+  // Workers with room for another call. One that drains or stops stays here until it is met.
+  const open = new Set<Worker>()
   let running = 0
   let closed = false
   const waiters = new Set<() => void>()
@@ -64,10 +63,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
   }
 
   const leave = (request: Request): void => {
-    if (request.place._tag === "Queued") {
-      LinkedQueue.remove(request.place.node)
-      queued--
-    }
+    if (request.place._tag === "Queued") backlog.remove(request)
     request.place = Requests.SETTLED
     for (const timer of request.timers) timers.cancel(timer)
   }
@@ -76,13 +72,8 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     settle(request, Effect.fail(stackless(build)))
 
   const run = (request: Request, worker: Worker): void => {
-    idle.delete(worker)
     const waited = request.place._tag === "Queued"
-    if (request.place._tag === "Queued") {
-      LinkedQueue.remove(request.place.node)
-      queued--
-    }
-    request.place = { _tag: "Running", worker }
+    backlog.start(request)
     if (waited) {
       for (const timer of request.timers) timers.cancel(timer)
       request.timers = []
@@ -96,34 +87,38 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       const length = request.deadline?.length ?? request.runLimit
       request.timers.push(
         timers.after(left, () => {
-          worker.cancel()
+          stop(request)
           fail(request, () => exceeded(request, "running", length))
         })
       )
     }
     running++
-    worker.assign({
+    const id = worker.assign({
       kind: request.kind,
       codec: request.codec,
       payload: request.payload(now),
       settle: (outcome: Outcome) => {
         running--
+        backlog.finish(request)
         const { broken, result } = Requests.interpret(request, worker.id, outcome)
         return { resume: () => settle(request, result), broken }
       }
     })
+    request.place = { _tag: "Running", worker, id }
+    // Behind the others: of those with the same load, the one that was given a call last is the last to get one.
+    open.delete(worker)
+    if (WorkerState.isAvailable(worker.state())) open.add(worker)
   }
 
   const enqueue = (request: Request): void => {
+    const queued = backlog.size()
     if (queued >= options.limit && !request.patient) {
       return fail(
         request,
         () => new QueueFull({ reason: "limit", target: request.target, queued, waited: Duration.zero })
       )
     }
-    const queue = request.pinned === undefined ? shared : pinnedTo(request.pinned)
-    request.place = { _tag: "Queued", node: LinkedQueue.push(queue, request) }
-    queued++
+    backlog.add(request)
     const left =
       request.deadline === undefined ? Number.POSITIVE_INFINITY : request.deadline.at - timers.now()
     // One timer is enough: whichever limit comes first ends the wait.
@@ -137,21 +132,12 @@ export const make = (options: DispatcherOptions): Dispatcher => {
             : new QueueFull({
                 reason: "timeout",
                 target: request.target,
-                queued,
+                queued: backlog.size(),
                 waited: Duration.millis(patience)
               })
         )
       )
     )
-  }
-
-  const pinnedTo = (worker: Worker): LinkedQueue.LinkedQueue<Request> => {
-    let queue = pinned.get(worker)
-    if (queue === undefined) {
-      queue = LinkedQueue.make()
-      pinned.set(worker, queue)
-    }
-    return queue
   }
 
   const someoneLives = (): boolean => {
@@ -170,13 +156,15 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     waiters.clear()
   }
 
-  // The one that has been idle longest. One that drains or stops is still in the set, and drops out here.
-  const takeIdle = (): Worker | undefined => {
-    for (const worker of idle) {
-      idle.delete(worker)
-      if (WorkerState.isAvailable(worker.state())) return worker
+  // The one that runs the fewest calls; of several, the one that was offered first.
+  const leastLoaded = (): Worker | undefined => {
+    let best: Worker | undefined
+    for (const worker of open) {
+      if (!WorkerState.isAvailable(worker.state())) open.delete(worker)
+      else if (best === undefined || worker.load() < best.load()) best = worker
+      if (best?.load() === 0) break
     }
-    return undefined
+    return best
   }
 
   return {
@@ -186,49 +174,46 @@ export const make = (options: DispatcherOptions): Dispatcher => {
         const { length } = request.deadline
         return fail(request, () => exceeded(request, "waiting", length))
       }
-      if (request.pinned !== undefined) {
-        if (isGone(request.pinned)) return fail(request, () => sessionLost(request))
-        return WorkerState.isAvailable(request.pinned.state())
-          ? run(request, request.pinned)
+      if (request.session !== undefined) {
+        const { worker } = request.session
+        if (isGone(worker)) return fail(request, () => sessionLost(request))
+        return WorkerState.isAvailable(worker.state()) && !backlog.mustWait(request)
+          ? run(request, worker)
           : enqueue(request)
       }
-      const worker = takeIdle()
+      const worker = leastLoaded()
       if (worker !== undefined) return run(request, worker)
       const refused = refusal(request.target)
       if (refused !== undefined) return settle(request, Effect.fail(refused))
       enqueue(request)
     },
     abandon: (request) => {
-      const { place } = request
-      if (place._tag === "Settled") return
+      if (request.place._tag === "Settled") return
+      stop(request)
       leave(request)
-      if (place._tag === "Running") place.worker.cancel()
     },
     offer: (worker) => {
-      const own = pinned.get(worker)?.head?.value
-      const any = shared.head?.value
-      const first = own === undefined || (any !== undefined && any.order < own.order) ? any : own
-      if (first === undefined) idle.add(worker)
-      else run(first, worker)
+      while (WorkerState.isAvailable(worker.state())) {
+        const first = backlog.next(worker)
+        if (first === undefined) return void open.add(worker)
+        run(first, worker)
+      }
     },
     retire: (worker) => {
-      idle.delete(worker)
-      const own = pinned.get(worker)
-      pinned.delete(worker)
-      if (own !== undefined) drainQueue(own, (request) => fail(request, () => sessionLost(request)))
+      open.delete(worker)
+      for (const request of backlog.pinnedTo(worker)) fail(request, () => sessionLost(request))
+      backlog.forget(worker)
     },
     setUnavailable: (error) => {
       unavailable = error
       notify()
       if (error === undefined || someoneLives()) return
-      drainQueue(shared, (request) => fail(request, () => error(request.target)))
+      for (const request of backlog.shared()) fail(request, () => error(request.target))
     },
     close: () => {
       closed = true
       notify()
-      for (const queue of [shared, ...pinned.values()]) {
-        drainQueue(queue, (request) => fail(request, () => poolClosed(request.target)))
-      }
+      for (const request of backlog.all()) fail(request, () => poolClosed(request.target))
     },
     refusal,
     change: Effect.callback<void>((resume) => {
@@ -236,14 +221,14 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       waiters.add(waiter)
       return Effect.sync(() => waiters.delete(waiter))
     }),
-    queued: () => queued,
+    queued: backlog.size,
     running: () => running
   }
 }
 
-/** `end` takes the request out of the queue. */
-const drainQueue = (queue: LinkedQueue.LinkedQueue<Request>, end: (request: Request) => void): void => {
-  for (let head = queue.head; head !== undefined; head = queue.head) end(head.value)
+/** Tells the worker of a call that runs to stop it. */
+const stop = ({ place }: Request): void => {
+  if (place._tag === "Running") place.worker.cancel(place.id)
 }
 
 const isGone = (worker: Worker): boolean => !WorkerState.isAlive(worker.state())
@@ -262,7 +247,7 @@ const poolClosed = (target: string): PoolUnavailable =>
 const sessionLost = (request: Request): SessionError =>
   new SessionError({
     reason: "lost",
-    key: request.session ?? "",
+    key: request.session?.key ?? "",
     target: request.target,
     detail: "its worker is gone, and its state with it"
   })

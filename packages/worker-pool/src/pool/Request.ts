@@ -14,6 +14,7 @@ import type { CodecId, Payload, ProtocolViolation } from "../protocol/Frame.ts"
 import * as Message from "../protocol/Message.ts"
 import type { End } from "../transport/Transport.ts"
 import type { Outcome, Worker } from "../worker/Worker.ts"
+import type { Entry } from "./Sessions.ts"
 
 /** The moment a call must be done, in the milliseconds of the pool's timers; and how long that was when it was made. */
 export interface Deadline {
@@ -30,10 +31,8 @@ export interface Request {
   readonly codec: CodecId
   /** What its frame carries; asked for when it is sent, since the time left is part of it. */
   readonly payload: (now: number) => Payload
-  /** The one worker that can take it; any, if there is none. */
-  readonly pinned: Worker | undefined
-  /** The key of its session, if it has one. */
-  readonly session: string | undefined
+  /** Its session, if it has one: only that one's worker can take it, when the calls of that session before it are done. */
+  readonly session: Entry | undefined
   readonly deadline: Deadline | undefined
   /** Longest time it may run, in milliseconds, whatever the deadline; `Infinity` for no limit. */
   readonly runLimit: number
@@ -51,7 +50,8 @@ export interface Request {
 export type Place =
   | { readonly _tag: "New" }
   | { readonly _tag: "Queued"; readonly node: LinkedQueue.Node<Request> }
-  | { readonly _tag: "Running"; readonly worker: Worker }
+  /** `id` is its number on the wire. */
+  | { readonly _tag: "Running"; readonly worker: Worker; readonly id: number }
   | { readonly _tag: "Settled" }
 
 /** The places that carry nothing. */

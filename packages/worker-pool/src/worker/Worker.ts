@@ -1,5 +1,5 @@
 /**
- * One worker: its handshake, its state, the call it runs, the three steps of a cancellation. Everything happens in callbacks of the
+ * One worker: its handshake, its state, the calls it runs, the three steps of a cancellation. Everything happens in callbacks of the
  * transport and of the timers, so a call costs no fiber.
  */
 import * as Deferred from "effect/Deferred"
@@ -14,10 +14,11 @@ import * as Frames from "../protocol/Frame.ts"
 import * as Kind from "../protocol/Kind.ts"
 import * as Message from "../protocol/Message.ts"
 import type { Connect, End, Output, Transport } from "../transport/Transport.ts"
+import * as CallId from "./CallId.ts"
 import * as Handshake from "./Handshake.ts"
 import * as WorkerState from "./WorkerState.ts"
 
-/** What a call came to. */
+/** What a call came to. `stuck` says that its worker was killed because this call did not stop when it was told to. */
 export type Outcome =
   | { readonly _tag: "Result"; readonly frame: Frame }
   | { readonly _tag: "Failed"; readonly frame: Frame }
@@ -51,13 +52,15 @@ export interface Worker {
   readonly pid: () => number | undefined
   /** Calls it has answered. */
   readonly served: () => number
-  /** Gives it a call; only while its state is `ready`. */
-  readonly assign: (assignment: Assignment) => void
+  /** Calls it was given and has not answered, cancelled ones included. */
+  readonly load: () => number
+  /** Gives it a call, only while its state is `ready`; answers the number that the call goes by until it is settled. */
+  readonly assign: (assignment: Assignment) => number
   /**
-   * Cancels the call it runs, in three steps: a frame, the doorbell after 20 ms, the end of the worker after the grace. The assignment
-   * is still told how it ended.
+   * Cancels a call that it runs, in three steps: a frame, the doorbell after 20 ms, the end of the worker after the grace. The assignment
+   * is still told how it ended, and the call takes up its place until then. Any other number is left alone.
    */
-  readonly cancel: () => void
+  readonly cancel: (id: number) => void
   /** Takes no more calls. */
   readonly drain: () => void
   /** Waits until it has answered its first call. */
@@ -75,6 +78,8 @@ export interface WorkerOptions {
   readonly timers: Timers
   readonly path: ReadonlyArray<string>
   readonly maxFrame: number
+  /** Calls that it runs at once. */
+  readonly concurrency: number
   /** What values are carried by; the worker must speak it. */
   readonly codec: CodecName
   /** Limit of the handshake, in milliseconds. */
@@ -88,6 +93,16 @@ export interface WorkerOptions {
   /** It can take a call. */
   readonly onIdle: (worker: Worker) => void
   readonly onOutput: (worker: string, output: Output, line: string) => void
+}
+
+/** A call that a worker was given and has not answered. */
+interface InFlight {
+  readonly id: number
+  readonly assignment: Assignment
+  /** The next step of its cancellation. */
+  timer: Timer | undefined
+  /** It did not stop when it was told to. */
+  stuck: boolean
 }
 
 /** Time between the frame of a cancellation and the doorbell, in milliseconds. */
@@ -110,11 +125,9 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     const gone = yield* Deferred.make<End>()
     let state: WorkerState.WorkerState = "initializing"
     let hello: Message.Hello | undefined
-    let running: { readonly id: number; readonly assignment: Assignment } | undefined
+    const calls = new Map<number, InFlight>()
     let lastId = 0
     let served = 0
-    let cancelTimer: Timer | undefined
-    let killedForBeingStuck = false
     let refusal: StartError | undefined
     // A transport may tell of frames before it is handed over; what they ask for waits until then.
     let transport: Transport | undefined
@@ -155,15 +168,14 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     }
 
     const answer = (frame: Frame, tag: "Result" | "Failed"): void => {
-      if (running === undefined || running.id !== frame.id)
+      const call = calls.get(frame.id)
+      if (call === undefined)
         return violate(`${Kind.nameOf(frame.kind)} for call ${frame.id}, which does not run`)
-      const { assignment } = running
-      running = undefined
+      forget(call)
       served++
       if (served === 1) Deferred.doneUnsafe(answered, Effect.void)
-      clearCancel()
-      move("idle")
-      const { broken: rule, resume } = assignment.settle({ _tag: tag, frame })
+      move("room")
+      const { broken: rule, resume } = call.assignment.settle({ _tag: tag, frame })
       if (rule !== undefined) violate(`${rule.rule}: ${rule.detail}`)
       if (WorkerState.isAvailable(state)) options.onIdle(worker)
       resume()
@@ -172,6 +184,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     // The worker cannot be trusted with another call: which answer belongs to which is not known any more.
     let broken: string | undefined
     let lastWords: string | undefined
+    let stuck = false
     const violate = (detail: string): void => {
       broken ??= `broke the protocol: ${detail}`
       move("stop")
@@ -199,35 +212,38 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
 
     const explain = (end: End): End => {
       if (broken !== undefined) return { ...end, reason: "violation", detail: broken }
+      if (stuck) return { ...end, detail: `${end.detail}: one of its calls did not stop when it was told to` }
       return lastWords === undefined ? end : { ...end, detail: `${end.detail}: ${lastWords}` }
     }
 
     const onEnd = (plain: End): void => {
       const end = explain(plain)
-      clearCancel()
       move("end")
-      const lost = running?.assignment
-      running = undefined
+      const lost = [...calls.values()]
+      for (const call of lost) forget(call)
       Deferred.doneUnsafe(
         readiness,
         Effect.suspend(() => Effect.fail(Handshake.ended(end, expected, refusal)))
       )
       Deferred.doneUnsafe(gone, Effect.succeed(end))
-      lost?.settle({ _tag: "Lost", end, stuck: killedForBeingStuck }).resume()
+      const settled = lost.map(({ assignment, stuck }) => assignment.settle({ _tag: "Lost", end, stuck }))
+      for (const { resume } of settled) resume()
     }
 
-    const clearCancel = (): void => {
-      if (cancelTimer !== undefined) timers.cancel(cancelTimer)
-      cancelTimer = undefined
+    const forget = (call: InFlight): void => {
+      calls.delete(call.id)
+      if (call.timer !== undefined) timers.cancel(call.timer)
     }
 
-    const cancel = (): void => {
-      if (running === undefined || cancelTimer !== undefined || !WorkerState.isAlive(state)) return
-      send(Frames.make(Kind.Request.cancel, running.id))
-      cancelTimer = timers.after(DOORBELL_AFTER, () => {
+    const cancel = (id: number): void => {
+      const call = calls.get(id)
+      if (call === undefined || call.timer !== undefined || !WorkerState.isAlive(state)) return
+      send(Frames.make(Kind.Request.cancel, id))
+      call.timer = timers.after(DOORBELL_AFTER, () => {
         through((to) => to.interrupt())
-        cancelTimer = timers.after(options.cancelGrace - DOORBELL_AFTER, () => {
-          killedForBeingStuck = true
+        call.timer = timers.after(options.cancelGrace - DOORBELL_AFTER, () => {
+          call.stuck = true
+          stuck = true
           move("stop")
           kill()
         })
@@ -243,13 +259,15 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       state: () => state,
       pid: () => transport?.pid(),
       served: () => served,
+      load: () => calls.size,
       assign: (assignment) => {
         if (!WorkerState.isAvailable(state))
           throw new Error(`worker ${options.id} was given a call while ${state}`)
-        lastId = lastId === MAX_ID ? 1 : lastId + 1
-        running = { id: lastId, assignment }
-        move("call")
-        send({ kind: assignment.kind, codec: assignment.codec, id: lastId, ...assignment.payload })
+        const id = (lastId = CallId.next(lastId, (id) => calls.has(id)))
+        calls.set(id, { id, assignment, timer: undefined, stuck: false })
+        if (calls.size >= options.concurrency) move("full")
+        send({ kind: assignment.kind, codec: assignment.codec, id, ...assignment.payload })
+        return id
       },
       cancel,
       drain: () => move("drain"),
@@ -259,7 +277,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
 
     const shutdown = Effect.suspend(() => {
       if (state === "terminated") return Effect.void
-      const polite = running === undefined && hello !== undefined && WorkerState.isAlive(state)
+      const polite = calls.size === 0 && hello !== undefined && WorkerState.isAlive(state)
       move("stop")
       // A worker that runs something, or never got ready, has nobody left to finish for: the transport's own release kills it.
       if (!polite) return Effect.void
@@ -287,5 +305,3 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     yield* Effect.onExit(Deferred.await(readiness), () => Effect.sync(() => timers.cancel(limit)))
     return worker
   })
-
-const MAX_ID = 0xffff_ffff

@@ -2,8 +2,8 @@
  * The life of one worker as a total state machine: every event is legal in every state; those that mean nothing there change nothing.
  *
  * ```text
- * initializing ──ready──► ready ◄──idle── busy
- *       │                   │ ───call───►  │
+ * initializing ──ready──► ready ◄──room── busy
+ *       │                   │ ───full───►  │
  *       │                   └──drain──┐    │ drain
  *       │                             ▼    ▼
  *       ├──stop──────────────────► draining
@@ -15,17 +15,17 @@
  * `end` leads to `terminated` from everywhere, `stop` to `terminating` from every state but that one.
  */
 
-/** Where a worker stands. Only a `ready` one is given a call. */
+/** Where a worker stands. Only a `ready` one is given a call; a `busy` one has as many as it takes at once. */
 export type WorkerState = "initializing" | "ready" | "busy" | "draining" | "terminating" | "terminated"
 
 /** What can happen to a worker. */
 export type WorkerEvent =
   /** Its handshake is done. */
   | "ready"
-  /** It was given a call. */
-  | "call"
-  /** It has answered its last call. */
-  | "idle"
+  /** It was given as many calls as it takes at once. */
+  | "full"
+  /** It has answered one of them. */
+  | "room"
   /** It shall take no more calls. */
   | "drain"
   /** It was told to leave, or killed. */
@@ -44,8 +44,8 @@ export const isAlive = (state: WorkerState): boolean => state !== "terminated" &
 
 const table: Record<WorkerState, { readonly [event in WorkerEvent]?: WorkerState }> = {
   initializing: { ready: "ready", drain: "draining", stop: "terminating", end: "terminated" },
-  ready: { call: "busy", drain: "draining", stop: "terminating", end: "terminated" },
-  busy: { idle: "ready", drain: "draining", stop: "terminating", end: "terminated" },
+  ready: { full: "busy", drain: "draining", stop: "terminating", end: "terminated" },
+  busy: { room: "ready", drain: "draining", stop: "terminating", end: "terminated" },
   draining: { stop: "terminating", end: "terminated" },
   terminating: { end: "terminated" },
   terminated: {}

@@ -9,6 +9,7 @@ import * as Timers from "../../src/internal/Timers.ts"
 import * as Dispatcher from "../../src/pool/Dispatcher.ts"
 import type { Request } from "../../src/pool/Request.ts"
 import * as Requests from "../../src/pool/Request.ts"
+import type { Entry } from "../../src/pool/Sessions.ts"
 import * as Json from "../../src/protocol/Json.ts"
 import type { Assignment, Worker } from "../../src/worker/Worker.ts"
 import type { WorkerState } from "../../src/worker/WorkerState.ts"
@@ -31,11 +32,13 @@ class FakeWorker implements Worker {
   readonly id: string
   readonly cancelled: Array<string> = []
   now: WorkerState = "ready"
-  running: Assignment | undefined
+  readonly capacity: number
+  readonly calls = new Map<number, { readonly name: string; readonly assignment: Assignment }>()
   readonly given: Array<string> = []
 
-  constructor(id: string) {
+  constructor(id: string, capacity: number) {
     this.id = id
+    this.capacity = capacity
   }
   state(): WorkerState {
     return this.now
@@ -46,18 +49,44 @@ class FakeWorker implements Worker {
   served(): number {
     return 0
   }
+  load(): number {
+    return this.calls.size
+  }
   drain(): void {
     this.now = "draining"
   }
-  assign(assignment: Assignment): void {
+  assign(assignment: Assignment): number {
     assert.strictEqual(this.now, "ready", `${this.id} was given a call while ${this.now}`)
-    this.now = "busy"
-    this.running = assignment
-    this.given.push(new TextDecoder().decode(assignment.payload.pieces[0]))
+    const name = new TextDecoder().decode(assignment.payload.pieces[0])
+    this.given.push(name)
+    this.calls.set(this.given.length, { name, assignment })
+    if (this.calls.size === this.capacity) this.now = "busy"
+    return this.given.length
   }
-  cancel(): void {
-    this.cancelled.push(this.given.at(-1) ?? "")
+  cancel(id: number): void {
+    this.cancelled.push(this.calls.get(id)?.name ?? `${id}`)
   }
+  /** Takes out a call that it has: the one of that name, or the oldest. */
+  take(name?: string): Assignment | undefined {
+    for (const [id, call] of this.calls) {
+      if (name !== undefined && call.name !== name) continue
+      this.calls.delete(id)
+      if (this.now === "busy") this.now = "ready"
+      return call.assignment
+    }
+    return undefined
+  }
+}
+
+/** The sessions of the tests: each worker has one of every name. */
+const sessions = new WeakMap<Worker, Map<string, Entry>>()
+
+const sessionOn = (worker: Worker, key: string): Entry => {
+  const own = sessions.get(worker) ?? new Map<string, Entry>()
+  sessions.set(worker, own)
+  const entry = own.get(key) ?? { key, target: "app:Thing", name: `${key}#1`, epoch: 1, worker }
+  own.set(key, entry)
+  return entry
 }
 
 const setUp = (options: { readonly limit?: number; readonly timeout?: number } = {}) =>
@@ -73,8 +102,8 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
     const outcomes = new Map<string, string>()
     let order = 0
 
-    const hire = (id: string): FakeWorker => {
-      const worker = new FakeWorker(id)
+    const hire = (id: string, capacity = 1): FakeWorker => {
+      const worker = new FakeWorker(id, capacity)
       workers.push(worker)
       dispatcher.offer(worker)
       return worker
@@ -83,6 +112,7 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
       name: string,
       more: {
         readonly pinned?: Worker
+        readonly session?: string
         readonly deadline?: number
         readonly runLimit?: number
         readonly after?: () => void
@@ -93,8 +123,7 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
         target: name,
         codec: 1,
         payload: () => ({ pieces: [new TextEncoder().encode(name)], buffers: [] }),
-        pinned: more.pinned,
-        session: more.pinned === undefined ? undefined : "key",
+        session: more.pinned === undefined ? undefined : sessionOn(more.pinned, more.session ?? "key"),
         deadline:
           more.deadline === undefined
             ? undefined
@@ -113,29 +142,22 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
       dispatcher.submit(request)
       return request
     }
-    const answer = (worker: FakeWorker, value: Json.Json = "ok"): void => {
-      const { running } = worker
-      worker.running = undefined
-      if (worker.now === "busy") worker.now = "ready"
-      const settled = running?.settle({
+    const answer = (worker: FakeWorker, name?: string): void => {
+      const settled = worker.take(name)?.settle({
         _tag: "Result",
-        frame: { kind: 0x83, codec: 1, id: 1, meta: Json.encodeJson(value), buffers: [] }
+        frame: { kind: 0x83, codec: 1, id: 1, meta: Json.encodeJson("ok"), buffers: [] }
       })
       if (worker.now === "ready") dispatcher.offer(worker)
       settled?.resume()
     }
     const die = (worker: FakeWorker): void => {
-      const { running } = worker
-      worker.running = undefined
       worker.now = "terminated"
       dispatcher.retire(worker)
-      running
-        ?.settle({
-          _tag: "Lost",
-          stuck: false,
-          end: { reason: "exit", exitCode: 1, signal: null, detail: "exited", stderr: "" }
-        })
-        ?.resume()
+      const lost: Array<Assignment> = []
+      for (let call = worker.take(); call !== undefined; call = worker.take()) lost.push(call)
+      const end = { reason: "exit", exitCode: 1, signal: null, detail: "exited", stderr: "" } as const
+      const settled = lost.map((call) => call.settle({ _tag: "Lost", stuck: false, end }))
+      for (const { resume } of settled) resume()
     }
     return { timers, dispatcher, outcomes, hire, submit, answer, die }
   })
@@ -201,6 +223,96 @@ it.effect("who calls again at once, when answered, does not pass those who wait"
     assert.deepStrictEqual(a.given, ["1", "2", "4"])
   })
 )
+
+describe("a worker that runs several calls at once", () => {
+  it.effect("is full at its capacity; the one with the fewest calls is next", () =>
+    Effect.gen(function* () {
+      const { answer, hire, submit } = yield* setUp()
+      const [a, b] = [hire("a", 2), hire("b", 3)]
+      for (const name of ["1", "2", "3", "4", "5", "6", "7"]) submit(name)
+      assert.deepStrictEqual(
+        [a.given, b.given],
+        [
+          ["1", "3"],
+          ["2", "4", "5"]
+        ]
+      )
+      answer(b, "4")
+      answer(b, "2")
+      answer(b, "5")
+      submit("8")
+      assert.deepStrictEqual(b.given.slice(3), ["6", "7", "8"])
+    })
+  )
+
+  it.effect("takes as many as it can of those that wait, as soon as it is there", () =>
+    Effect.gen(function* () {
+      const { dispatcher, hire, submit } = yield* setUp()
+      for (const name of ["1", "2", "3"]) submit(name)
+      assert.deepStrictEqual(hire("a", 2).given, ["1", "2"])
+      assert.strictEqual(dispatcher.queued(), 1)
+    })
+  )
+
+  it.effect("runs the calls of one session one at a time, in order, and others beside them", () =>
+    Effect.gen(function* () {
+      const { answer, dispatcher, hire, submit } = yield* setUp()
+      const a = hire("a", 2)
+      submit("x1", { pinned: a, session: "x" })
+      submit("x2", { pinned: a, session: "x" })
+      submit("y1", { pinned: a, session: "y" })
+      submit("y2", { pinned: a, session: "y" })
+      submit("x3", { pinned: a, session: "x" })
+      assert.deepStrictEqual(a.given, ["x1", "y1"])
+      answer(a, "y1")
+      answer(a, "y2")
+      assert.deepStrictEqual(a.given, ["x1", "y1", "y2"], "x2 waits for x1, not for room")
+      submit("free")
+      answer(a, "x1")
+      answer(a, "free")
+      assert.deepStrictEqual(a.given, ["x1", "y1", "y2", "free", "x2"])
+      answer(a, "x2")
+      assert.strictEqual(a.given.at(-1), "x3")
+      assert.strictEqual(dispatcher.queued(), 0)
+    })
+  )
+
+  it.effect("a session's next call keeps its place among those of other sessions", () =>
+    Effect.gen(function* () {
+      const { answer, hire, submit } = yield* setUp()
+      const a = hire("a", 1)
+      submit("x1", { pinned: a, session: "x" })
+      submit("x2", { pinned: a, session: "x" })
+      submit("y1", { pinned: a, session: "y" })
+      submit("z")
+      for (let round = 0; round < 3; round++) answer(a)
+      assert.deepStrictEqual(a.given, ["x1", "x2", "y1", "z"])
+    })
+  )
+
+  it.effect(
+    "a session's call that is given up lets the next one run; one that runs does so when it ends",
+    () =>
+      Effect.gen(function* () {
+        const { answer, dispatcher, hire, submit } = yield* setUp()
+        const a = hire("a", 2)
+        submit("long")
+        submit("other")
+        const first = submit("x1", { pinned: a, session: "x" })
+        const second = submit("x2", { pinned: a, session: "x" })
+        submit("x3", { pinned: a, session: "x" })
+        dispatcher.abandon(first)
+        answer(a, "other")
+        assert.strictEqual(a.given.at(-1), "x2")
+        dispatcher.abandon(second)
+        answer(a, "long")
+        assert.strictEqual(a.given.at(-1), "x2", "it has not ended yet")
+        answer(a, "x2")
+        assert.strictEqual(a.given.at(-1), "x3")
+        assert.deepStrictEqual(a.cancelled, ["x2"])
+      })
+  )
+})
 
 describe("limits", () => {
   it.effect("a full queue refuses at once", () =>
@@ -408,23 +520,32 @@ it.effect(
       const staff: Array<FakeWorker> = [hire("0")]
       const requests: Array<Request> = []
       const left = new Set<string>()
+      const sessionOf = new Map<string, string>()
+      let session: string | undefined
       for (let step = 0; step < 20_000; step++) {
+        for (const { calls } of staff) {
+          const keys = [...calls.values()].flatMap(({ name }) => sessionOf.get(name) ?? [])
+          assert.strictEqual(new Set(keys).size, keys.length, "the calls of a session run one at a time")
+        }
         const worker = staff[random(staff.length)]
         const request = requests[random(requests.length + 1)]
         switch (random(8)) {
           case 0:
           case 1:
           case 2:
+            session = random(3) === 0 ? `${random(3)}` : undefined
+            if (session !== undefined) sessionOf.set(`${step}`, session)
             requests.push(
               submit(`${step}`, {
-                ...(random(3) === 0 && worker !== undefined ? { pinned: worker } : {}),
+                ...(session !== undefined && worker !== undefined ? { pinned: worker, session } : {}),
                 ...(random(3) === 0 ? { deadline: random(200) } : {})
               })
             )
             break
           case 3:
           case 4:
-            if (worker?.running !== undefined) answer(worker)
+            if (worker !== undefined && worker.load() > 0)
+              answer(worker, [...worker.calls.values()][random(worker.load())]?.name)
             break
           case 5:
             if (request !== undefined && request.place._tag !== "Settled") {
@@ -437,12 +558,23 @@ it.effect(
             break
           default:
             if (worker !== undefined && worker.now !== "terminated" && random(10) === 0) die(worker)
-            if (staff.filter((one) => one.now !== "terminated").length < 3) staff.push(hire(`${step}`))
+            if (staff.filter((one) => one.now !== "terminated").length < 3)
+              staff.push(hire(`${step}`, 1 + random(4)))
         }
       }
       yield* TestClock.adjust(1_000)
-      while (staff.some((worker) => worker.running !== undefined)) {
-        for (const worker of staff) if (worker.running !== undefined) answer(worker)
+      while (staff.some((worker) => worker.load() > 0)) {
+        for (const worker of staff) if (worker.load() > 0) answer(worker)
+      }
+      for (const worker of staff) {
+        for (const key of ["0", "1", "2"]) {
+          const steps = worker.given.filter((name) => sessionOf.get(name) === key).map(Number)
+          assert.deepStrictEqual(
+            steps,
+            steps.toSorted((a, b) => a - b),
+            "the calls of a session run in order"
+          )
+        }
       }
       for (const request of requests) {
         assert.strictEqual(outcomes.has(request.target), !left.has(request.target), request.target)

@@ -10,16 +10,16 @@ const states: ReadonlyArray<WorkerState> = [
   "terminating",
   "terminated"
 ]
-const events: ReadonlyArray<WorkerEvent> = ["ready", "call", "idle", "drain", "stop", "end"]
+const events: ReadonlyArray<WorkerEvent> = ["ready", "full", "room", "drain", "stop", "end"]
 
 describe("every event is legal in every state", () => {
   const moves = new Map<string, WorkerState>()
   for (const [from, event, to] of [
     ["initializing", "ready", "ready"],
     ["initializing", "drain", "draining"],
-    ["ready", "call", "busy"],
+    ["ready", "full", "busy"],
     ["ready", "drain", "draining"],
-    ["busy", "idle", "ready"],
+    ["busy", "room", "ready"],
     ["busy", "drain", "draining"],
     ...states.filter((state) => State.isAlive(state)).map((state) => [state, "stop", "terminating"] as const),
     ...states.filter((state) => state !== "terminated").map((state) => [state, "end", "terminated"] as const)

@@ -1,0 +1,175 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { TestClock } from "effect/testing"
+import * as Timers from "../../src/internal/Timers.ts"
+import type { Frame, Outgoing } from "../../src/protocol/Frame.ts"
+import * as Json from "../../src/protocol/Json.ts"
+import * as Kind from "../../src/protocol/Kind.ts"
+import type { Events } from "../../src/transport/Transport.ts"
+import * as Worker from "../../src/worker/Worker.ts"
+
+const frame = (kind: number, id: number, meta: Json.Json | undefined): Frame => ({
+  kind,
+  codec: 1,
+  id,
+  meta: meta === undefined ? new Uint8Array(0) : Json.encodeJson(meta),
+  buffers: []
+})
+
+/** A worker over a transport that notes what is sent and says what the test says. */
+const setUp = (options: { readonly concurrency: number }) =>
+  Effect.gen(function* () {
+    const timers = yield* Timers.make
+    const sent: Array<string> = []
+    const outcomes: Array<string> = []
+    const wire: { events?: Events } = {}
+    const reply = (kind: number, id = 0, meta?: Json.Json): void =>
+      wire.events?.onFrame(frame(kind, id, meta))
+    const end = (signal: string | null): void =>
+      wire.events?.onEnd({
+        reason: signal === null ? "exit" : "signal",
+        exitCode: signal === null ? 1 : null,
+        signal,
+        detail: signal === null ? "exited" : `killed by ${signal}`,
+        stderr: ""
+      })
+    const worker = yield* Worker.make({
+      id: "1.1",
+      connect: ({ token }, events) =>
+        Effect.sync(() => {
+          wire.events = events
+          queueMicrotask(() =>
+            reply(Kind.Reply.hello, 0, {
+              proto: 1,
+              runtime: "",
+              python: [3, 13, 0],
+              impl: "",
+              exe: "",
+              pid: 1,
+              ppid: 0,
+              token,
+              codecs: ["json"]
+            })
+          )
+          return {
+            pid: () => undefined,
+            send: (out: Outgoing) => {
+              sent.push(`${Kind.nameOf(out.kind)} ${out.id}`)
+              if (out.kind === Kind.Request.init) queueMicrotask(() => reply(Kind.Reply.ready, 0, { ms: 0 }))
+              if (out.kind === Kind.Request.shutdown) queueMicrotask(() => end(null))
+            },
+            pending: () => 0,
+            interrupt: () => void sent.push("SIGUSR1"),
+            kill: () => void sent.push("SIGKILL")
+          }
+        }),
+      interpreter: "python",
+      timers,
+      path: [],
+      maxFrame: 1_024,
+      concurrency: options.concurrency,
+      codec: "json",
+      startTimeout: 1_000,
+      cancelGrace: 500,
+      shutdownGrace: 1_000,
+      onState: (_id, from, to) => void sent.push(`${from} -> ${to}`),
+      onIdle: () => void sent.push("has room"),
+      onOutput: () => undefined
+    })
+    const assign = (name: string): number =>
+      worker.assign({
+        kind: Kind.Request.call,
+        codec: 1,
+        payload: { pieces: [new Uint8Array(0)], buffers: [] },
+        settle: (outcome) => {
+          outcomes.push(
+            outcome._tag === "Lost"
+              ? `${name} lost${outcome.stuck ? " stuck" : ""}: ${outcome.end.detail}`
+              : `${name} ${outcome._tag}`
+          )
+          return { resume: () => undefined, broken: undefined }
+        }
+      })
+    sent.length = 0
+    return { assign, end, outcomes, reply, sent, worker }
+  })
+
+describe("several calls in flight", () => {
+  it.effect(
+    "is busy when it has as many as it takes, and ready as soon as one is answered, in any order",
+    () =>
+      Effect.gen(function* () {
+        const { assign, outcomes, reply, sent, worker } = yield* setUp({ concurrency: 2 })
+        const [first, second] = [assign("a"), assign("b")]
+        assert.deepStrictEqual(sent, [`CALL ${first}`, "ready -> busy", `CALL ${second}`])
+        assert.throws(() => assign("c"))
+        reply(Kind.Reply.result, second, null)
+        assert.strictEqual(worker.load(), 1)
+        assert.deepStrictEqual(sent.slice(3), ["busy -> ready", "has room"])
+        assign("c")
+        reply(Kind.Reply.error, first, {})
+        assert.deepStrictEqual(outcomes, ["b Result", "a Failed"])
+        assert.deepStrictEqual([worker.served(), worker.load(), worker.state()], [2, 1, "ready"])
+      })
+  )
+
+  it.effect("a cancellation has its three steps for each call, and ends with its answer", () =>
+    Effect.gen(function* () {
+      const { assign, outcomes, reply, sent, worker } = yield* setUp({ concurrency: 3 })
+      const [first, second] = [assign("a"), assign("b")]
+      sent.length = 0
+      worker.cancel(first)
+      worker.cancel(first)
+      yield* TestClock.adjust(10)
+      worker.cancel(second)
+      assert.deepStrictEqual(sent, [`CANCEL ${first}`, `CANCEL ${second}`])
+      assert.strictEqual(worker.load(), 2, "a cancelled call takes its place until it is answered")
+      yield* TestClock.adjust(10)
+      assert.deepStrictEqual(sent.slice(2), ["SIGUSR1"])
+      reply(Kind.Reply.error, first, {})
+      yield* TestClock.adjust(10)
+      reply(Kind.Reply.result, second, null)
+      yield* TestClock.adjust(1_000)
+      assert.deepStrictEqual(sent.slice(3), ["has room", "SIGUSR1", "has room"])
+      assert.deepStrictEqual(outcomes, ["a Failed", "b Result"])
+    })
+  )
+
+  it.effect("of the calls of a worker that is killed, only the one that would not stop is stuck", () =>
+    Effect.gen(function* () {
+      const { assign, end, outcomes, sent, worker } = yield* setUp({ concurrency: 3 })
+      assign("a")
+      const stubborn = assign("b")
+      const late = assign("c")
+      worker.cancel(stubborn)
+      yield* TestClock.adjust(490)
+      worker.cancel(late)
+      yield* TestClock.adjust(10)
+      assert.deepStrictEqual(sent.slice(-2), ["busy -> terminating", "SIGKILL"])
+      end("SIGKILL")
+      const detail = "killed by SIGKILL: one of its calls did not stop when it was told to"
+      assert.deepStrictEqual(outcomes, [`a lost: ${detail}`, `b lost stuck: ${detail}`, `c lost: ${detail}`])
+      yield* TestClock.adjust(1_000)
+      assert.strictEqual(sent.filter((what) => what === "SIGKILL").length, 1, "no step is left")
+    })
+  )
+
+  it.effect("an answer to a call that never was, or is answered already, breaks the protocol", () =>
+    Effect.gen(function* () {
+      for (const id of [0, 2, 7]) {
+        const { assign, end, outcomes, reply, sent, worker } = yield* setUp({ concurrency: 3 })
+        assign("a")
+        const answered = assign("b")
+        reply(Kind.Reply.result, answered, null)
+        reply(Kind.Reply.result, id === 2 ? answered : id, null)
+        assert.strictEqual(worker.state(), "terminating")
+        assert.deepStrictEqual(sent.slice(-1), ["SIGKILL"])
+        end("SIGKILL")
+        assert.deepStrictEqual(outcomes, [
+          "b Result",
+          `a lost: broke the protocol: RESULT for call ${id}, which does not run`
+        ])
+      }
+    })
+  )
+})
