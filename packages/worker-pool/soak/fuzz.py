@@ -98,7 +98,8 @@ def has_far_memo(meta):
     The one way known for few bytes to make it touch much memory. Only a parent gone mad writes so, and it could do worse.
     """
     try:
-        return any(op.name == "LONG_BINPUT" and arg > 1 << 16 for op, arg, _ in pickletools.genops(meta))
+        puts = (arg for op, arg, _ in pickletools.genops(meta) if op.name in ("LONG_BINPUT", "PUT"))
+        return any(index > 1 << 16 for index in puts)
     except Exception:
         return False
 

@@ -1,14 +1,18 @@
 """What a call asks for, how it is done, and what its end means."""
 
 from . import Cancelled, _coroutines, _frame, _sessions
-from ._errors import Refused, describe, message_of, type_name
+from ._errors import NotLoaded, Refused, describe, message_of, type_name
 from ._target import TargetError, resolve
 
 
 def parse(call):
     """From the meta, every part of it checked: the deadline (ms after arrival, or None), and what `perform` needs."""
-    meta = call.codec.decode(*call.payload)
-    call.payload = None
+    late = False
+    try:
+        meta = call.codec.decode(*call.payload)
+        call.payload = None
+    except NotLoaded:  # likely a class of the target's own module, which nobody has asked for so far
+        meta, late = call.codec.outline(*call.payload), True
     if call.kind == _frame.CLOSE:
         target, args, kwargs, opts = None, [], None, meta
     else:
@@ -21,7 +25,14 @@ def parse(call):
     deadline, session = (opts.get("deadline"), opts.get("session")) if opts else (None, None)
     _expect(deadline is None or type(deadline) in (int, float), "opts.deadline", "a number")
     _expect(type(session) is str or (session is None and call.kind == _frame.CALL), "opts.session", "text")
-    return deadline, (target, session, args, kwargs or {})
+    return deadline, (target, session, None if late else (args, kwargs or {}))
+
+
+def _arguments(call):
+    """Those that could not be read before the target's module was loaded. A class of any other module is still refused."""
+    (_, args, kwargs), _ = call.codec.decode(*call.payload)
+    call.payload = None
+    return args, kwargs or {}
 
 
 def _is_array(value, length):
@@ -33,7 +44,7 @@ def _expect(holds, name, what):
         raise Refused("%s: not %s" % (name, what))
 
 
-def perform(call, target, session, args, kwargs):
+def perform(call, target, session, arguments):
     """Everything of a call that may run user code; `Cancelled` may come at any point of it."""
     if call.kind == _frame.CLOSE:
         call.started = _sessions.has(session)
@@ -41,12 +52,14 @@ def perform(call, target, session, args, kwargs):
     if call.kind == _frame.OPEN:
         make = resolve(target)
         _sessions.refuse_open(session)
+        args, kwargs = arguments or _arguments(call)
         call.started = True
         return _sessions.open_session(session, make, args, kwargs)
     if session is None:
         function = resolve(target)
     else:
         function = _sessions.session_method(session, target)
+    args, kwargs = arguments or _arguments(call)
     call.started = True
     value = function(*args, **kwargs)
     return _coroutines.run(value) if type(value) is _coroutines.Coroutine else value
@@ -59,6 +72,8 @@ def verdict(call, error):
         return "cancelled", "cancelled while it ran" if call.started else "cancelled before it started"
     if cls is TargetError and not call.started:
         return "target", str(error)
+    if issubclass(cls, Refused) and not call.started:
+        return "decode", str(error)
     if issubclass(cls, SystemExit):
         status = SystemExit.__dict__["code"].__get__(error)
         simple = status is None or (type(status) is int and abs(status) < 2**31)
@@ -71,9 +86,12 @@ def verdict(call, error):
     return "raised", "%s: %s" % (type_name(cls), text) if text else type_name(cls)
 
 
+_STATED = (TargetError, Refused, NotLoaded)  # their message says it all
+
+
 def report(code, started, message, error=None):
     """The meta of an ERROR frame."""
     meta = {"code": code, "started": started, "message": message}
-    if error is not None and type(error) is not TargetError:
+    if error is not None and type(error) not in _STATED:
         meta["error"] = describe(error)
     return meta

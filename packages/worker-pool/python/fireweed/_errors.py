@@ -33,6 +33,10 @@ class Refused(Exception):
     """A codec cannot carry a value, or cannot read one. The message has the path to it, and its type."""
 
 
+class NotLoaded(Refused):
+    """It could be read if a certain module were loaded."""
+
+
 def type_name(cls):
     """`module.Qual.name` of a class, or the name alone for a built-in one."""
     try:

@@ -22,12 +22,16 @@ class Unsupported(Exception):
     """The value has no extension, or what it refers to is not here."""
 
 
+class NotLoaded(Unsupported):
+    """The class that a value names is in no module that is loaded so far."""
+
+
 def _class(module, qualname, holds, what):
     found = sys.modules.get(module)
     for name in qualname.split("."):
         found = getattr(found, name, None)
     if not isinstance(found, type) or not holds(found):
-        raise Unsupported("%s.%s is not a loaded %s" % (module, qualname, what))
+        raise NotLoaded("%s.%s is not a loaded %s" % (module, qualname, what))
     return found
 
 
@@ -182,7 +186,9 @@ def _numpy():
 
 
 def ndarray(dtype, shape, order, buffer):
-    return _numpy().frombuffer(buffer, dtype).reshape(tuple(shape), order=order)
+    # A small frame is `bytes`: without the copy, whether an array may be written to would depend on its size.
+    data = bytearray(buffer) if getattr(buffer, "readonly", True) else buffer
+    return _numpy().frombuffer(data, dtype).reshape(tuple(shape), order=order)
 
 
 def scalar(dtype, data):
@@ -277,6 +283,8 @@ def _of_ndarray(numpy, o):
 def _of_scalar(o):
     if o.dtype.hasobject or o.dtype.names is not None:
         raise Unsupported("a scalar of dtype %s" % o.dtype)
+    if o.dtype.kind in "SU" and o[-1:] in (b"\0", "\0"):
+        raise Unsupported("a text that ends in a zero, which numpy drops")
     return scalar, (o.reshape(1).dtype.str, o.tobytes())  # empty text has a dtype of size 0, but bytes
 
 

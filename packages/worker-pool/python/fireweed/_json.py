@@ -4,6 +4,7 @@
 One widening is allowed: a tuple goes out as an array, and so comes back as a list.
 """
 
+import re
 from json import JSONDecoder, JSONEncoder
 
 from ._errors import Refused, clip, type_name
@@ -13,6 +14,9 @@ _SCALARS = frozenset((type(None), bool, int, float, str))
 _ARRAYS = frozenset((list, tuple))
 _CARRIED = _SCALARS | _ARRAYS | {dict}
 _KEYS = frozenset((str,))
+
+# Two surrogates in a row that are no character in Python are one in JavaScript.
+surrogate_pair = re.compile("[\ud800-\udbff][\udc00-\udfff]").search
 
 
 class Json:
@@ -29,19 +33,24 @@ class Json:
             raise Refused("not the JSON this worker reads: %s" % error) from None
 
     @staticmethod
-    def encode(value, name="value"):
-        """The pieces of the meta, and no buffers. `name` is what the path in a refusal starts with."""
+    def encode(value, name=None):
+        """The pieces of the meta, and no buffers. `name` is what the path in a refusal starts with.
+
+        Without one it is a message of our own, in which a text may look a little different on the other side.
+        """
         try:
             text = _encode(value)
             exact = _is_exact(value)
         except (_Unknown, ValueError, TypeError, RecursionError):
             exact = False
-        if not exact:
-            raise Refused(_first_refusal(value, name) or "%s: changed while it was encoded" % name)
-        try:
-            return (text.encode(),), ()
-        except UnicodeEncodeError:  # a lone surrogate, which is legal in JSON only as an escape
-            return (_encode_ascii(value).encode(),), ()
+        if exact:
+            try:
+                return (text.encode(),), ()
+            except UnicodeEncodeError:  # a lone surrogate, which is legal in JSON only as an escape
+                if name is None or not surrogate_pair(text):
+                    return (_encode_ascii(value).encode(),), ()
+        name = name or "message"
+        raise Refused(_first_refusal(value, name) or "%s: changed while it was encoded" % name)
 
 
 class _Unknown(Exception):
@@ -102,6 +111,8 @@ def _first_refusal(value, name):
             return "%s: int beyond +-(2**53 - 1)" % path
         if kind is float and (item != item or item in (float("inf"), float("-inf"))):
             return "%s: float %s" % (path, item)
+        if kind is str and surrogate_pair(item):
+            return "%s: str with a high surrogate before a low one" % path
         if kind in _SCALARS:
             continue
         if kind not in _CARRIED:
@@ -116,6 +127,8 @@ def _first_refusal(value, name):
             for key in item:
                 if type(key) is not str:
                     return "%s: key of type %s, only str is carried" % (path, type_name(type(key)))
+                if surrogate_pair(key):
+                    return "%s: key with a high surrogate before a low one" % path
             steps = [(child, "%s[%s]" % (path, _encode_ascii(clip(key, 80))), depth + 1) for key, child in item.items()]
         else:
             steps = [(child, "%s[%d]" % (path, i), depth + 1) for i, child in enumerate(item)]

@@ -5,7 +5,8 @@ import re
 from _pickle import Pickler, Unpickler
 
 from . import _ext
-from ._errors import Refused, clip, type_name
+from ._errors import NotLoaded, Refused, clip, type_name
+from ._json import surrogate_pair
 
 _ATOMS = frozenset((type(None), bool, int, float, str, bytes, bytearray))
 _LISTS = frozenset((list, tuple))
@@ -20,16 +21,12 @@ class Pickle:
 
     @staticmethod
     def decode(meta, buffers=()):
-        stream = io.BytesIO(meta)
-        try:
-            value = _Reader(stream, buffers=buffers).load()
-        except RecursionError:
-            raise Refused("nested too deep") from None
-        except Exception as error:  # every error of the reader means that the bytes are not what they should be
-            raise Refused("not a pickle this worker reads: %s: %s" % (type_name(type(error)), clip(str(error), 500))) from None
-        if stream.tell() != len(meta):
-            raise Refused("not a pickle this worker reads: bytes are left over")
-        return value
+        return _load(_Reader, meta, buffers)
+
+    @staticmethod
+    def outline(meta, buffers=()):
+        """The value without what needs an extension, `None` in its place: what can be read before a class is there."""
+        return _load(_Outline, meta, buffers)
 
     @staticmethod
     def encode(value, name="value"):
@@ -46,12 +43,36 @@ class Pickle:
         raise Refused(_first_refusal(value, name))
 
 
+def _load(reader, meta, buffers):
+    stream = io.BytesIO(meta)
+    try:
+        value = reader(stream, buffers=buffers).load()
+    except RecursionError:
+        raise Refused("nested too deep") from None
+    except Exception as error:  # every error of the reader means that the bytes are not what they should be
+        refusal = NotLoaded if type(error) is _ext.NotLoaded else Refused
+        raise refusal("not a pickle this worker reads: %s: %s" % (type_name(type(error)), clip(str(error), 500))) from None
+    if stream.tell() != len(meta):
+        raise Refused("not a pickle this worker reads: bytes are left over")
+    return value
+
+
 class _Reader(Unpickler):
     def find_class(self, module, name):
         found = _ext.FUNCTIONS.get(name) if module == "fireweed._ext" else None
         if found is None:
             raise _ext.Unsupported("%s.%s is not allowed" % (module, name))
         return found
+
+
+class _Outline(_Reader):
+    def find_class(self, module, name):
+        super().find_class(module, name)
+        return _nothing
+
+
+def _nothing(*_):
+    return None
 
 
 class _Writer(Pickler):
@@ -73,9 +94,7 @@ class _Sink:
         self.write = pieces.append
 
 
-# Two surrogates in a row that are no character in Python are one in JavaScript.
 _pair_bytes = re.compile(b"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf]").search
-_pair_text = re.compile("[\ud800-\udbff][\udc00-\udfff]").search
 _OF_BYTES = b"B\x8e\x96"  # the opcodes of bytes, whose payload is a piece of its own when it is large
 
 
@@ -89,7 +108,7 @@ def _may_hold_pair(pieces):
 
 
 def _holds_pair(value):
-    return _walk(value, "", lambda item, kind, path, depth: kind is str and _pair_text(item) is not None) is not None
+    return _walk(value, "", lambda item, kind, path, depth: kind is str and surrogate_pair(item) is not None) is not None
 
 
 def _first_refusal(value, name):
@@ -98,7 +117,7 @@ def _first_refusal(value, name):
 
 
 def _refusal(item, kind, path, depth):
-    if kind is str and _pair_text(item):
+    if kind is str and surrogate_pair(item):
         return "%s: str with a high surrogate before a low one" % path
     if kind in _ATOMS:
         return None
@@ -107,7 +126,7 @@ def _refusal(item, kind, path, depth):
     try:
         list(_children(item, kind, path))
     except Exception as error:
-        reason = clip(str(error), 200) if type(error) is _ext.Unsupported else type_name(type(error))
+        reason = clip(str(error), 200) if type(error) in (_ext.Unsupported, _ext.NotLoaded) else type_name(type(error))
         return "%s: %s" % (path, type_name(kind)) + (" (%s)" % reason if reason else "")
     return None
 

@@ -149,7 +149,7 @@ interface Header {
 
 /**
  * Makes a decoder. It holds at most one unfinished frame: 24 bytes, or a body, for which 64 MiB are reserved at most before that much
- * has really come.
+ * has really come, and the rest then, so that 64 MiB are the most that is ever copied.
  */
 export const decoder = (options: DecoderOptions): Decoder => {
   const scratch = new Uint8Array(HEADER_LENGTH)
@@ -203,7 +203,7 @@ export const decoder = (options: DecoderOptions): Decoder => {
       }
       const taken = Math.min(current.bodyLength - bodyLength, chunk.length - at)
       if (bodyLength + taken > body.length) {
-        const larger = reserve(Math.min(current.bodyLength, Math.max(2 * body.length, bodyLength + taken)))
+        const larger = reserve(current.bodyLength)
         larger.set(body.subarray(0, bodyLength))
         body = larger
       }

@@ -30,6 +30,31 @@ describe("what JSON carries comes back as it was", () => {
     it(JSON.stringify(value), () => assert.deepStrictEqual(roundTrip(value), value))
   }
 
+  it("a number that is a float in Python is written as one", () => {
+    const value = [
+      1,
+      -0,
+      2 ** 53,
+      { a: -(2 ** 60), b: 1e21, c: undefined, "\udc00": "\ud800é" },
+      null,
+      undefined
+    ]
+    const bytes = Json.encode(value, "args")
+    if ("_tag" in bytes) throw new Error(bytes.found)
+    assert.strictEqual(
+      new TextDecoder().decode(bytes),
+      String.raw`[1,-0.0,9007199254740992.0,{"a":-1152921504606847000.0,"b":1e+21,"\udc00":"\ud800é"},null,null]`
+    )
+    assert.deepStrictEqual(Json.decode(bytes)?.value, [
+      1,
+      -0,
+      2 ** 53,
+      { a: -(2 ** 60), b: 1e21, "\udc00": "\ud800é" },
+      null,
+      null
+    ])
+  })
+
   it("an object used twice is no cycle", () => {
     const shared = { a: 1 }
     assert.deepStrictEqual(roundTrip([shared, shared]), [shared, shared])
@@ -47,17 +72,13 @@ describe("what it does not carry is refused, with the path", () => {
   for (let level = 0; level < 1_000; level++) deep = [deep]
   for (const [value, expected] of [
     [[1, Number.NaN], "args[1]: NaN"],
-    [[-0], "args[0]: -0"],
     [{ a: [Number.NEGATIVE_INFINITY] }, "args.a[0]: -Infinity"],
-    [[2 ** 53], "args[0]: 9007199254740992, an integer beyond 2^53 - 1"],
     [[10n], "args[0]: a bigint"],
     [[new Date(0)], "args[0]: a Date"],
     [{ m: new Map() }, "args.m: a Map"],
     [[new Uint8Array(2)], "args[0]: a Uint8Array"],
     [[() => 1], "args[0]: a function"],
     [[Symbol("s")], "args[0]: a symbol"],
-    [["\ud800"], "args[0]: a string with a lone surrogate"],
-    [[{ "\udc00": 1 }], "args[0].\udc00: a key with a lone surrogate"],
     [cyclic, "args.self[0]: a cycle"]
   ] as const) {
     it(expected, () => assert.strictEqual(refusal(value), expected))

@@ -189,6 +189,20 @@ class OverTheWire(unittest.TestCase):
             self.assertEqual(len(buffers), 1)
             self.assertIn("array('d', [1.0, 2.0, 3.0])", repr(Pickle.decode(bytes(meta), buffers)))
 
+    def test_arguments_of_a_class_that_comes_with_the_target(self):
+        with Worker() as worker:
+            point = b"\x8c\x0dfireweed._ext\x8c\x09dataclass\x93(\x8c\x04late\x8c\x06Parcel}\x8c\x06weightK\x07stR"
+            call = lambda target: b"\x80\x05\x8c%c%s](%seN\x87N\x86." % (len(target), target, point)  # noqa: E731
+            self.call(worker, 1, call(b"math:sqrt"))
+            self.assertIn(b"late.Parcel is not a loaded dataclass", bytes(self.answer(worker)[3]))
+            self.call(worker, 2, call(b"late:weigh"))
+            kind, _, _, meta, _ = self.answer(worker)
+            self.assertEqual((kind, Pickle.decode(bytes(meta))), (RESULT, 7))
+            self.call(worker, 3, call(b"late:missing"))
+            self.assertIn(b'"target"', bytes(self.answer(worker)[3]))
+            self.call(worker, 4, call(b"no_such_module:missing"))
+            self.assertIn(b'"target"', bytes(self.answer(worker)[3]))
+
     def test_what_cannot_be_read_or_sent_is_one_error_and_the_worker_goes_on(self):
         with Worker() as worker:
             self.call(worker, 1, b"\x80\x05cos\nsystem\n.")

@@ -127,8 +127,10 @@ const hasNumpy = (python: string): boolean =>
 const jsonGenerator = (seed: number) => {
   const random = chance(seed)
   const below = (n: number): number => Math.floor(random() * n)
-  const atoms = ["", "é€😀", '\0\u2028"\\', "__proto__", 0, 1.5, -5e-324, 1e-300, 2 ** 53 - 1, 1 - 2 ** 53]
-  const key = (): string => ["a", "é", "__proto__", "10", "two words", ""][below(6)] ?? ""
+  const texts = ["", "é€😀", '\0\u2028"\\', "__proto__", "\ud800", "a\udfff\ud83d"]
+  const numbers = [0, -0, 1.5, -5e-324, 1e-300, 2 ** 53 - 1, 1 - 2 ** 53, 2 ** 53, -(2 ** 63), 1e22, -1e300]
+  const atoms = [...texts, ...numbers]
+  const key = (): string => ["a", "é", "__proto__", "10", "two words", "", "\udc00"][below(7)] ?? ""
   const value = (depth: number): unknown => {
     const choice = below(depth > 0 ? 7 : 4)
     if (choice === 0) return [null, true, false][below(3)]
@@ -541,6 +543,17 @@ describe("20 MB, each way", () => {
   )
 })
 
+it.live("an argument of a class that comes with the module of the target, which nobody has loaded", () =>
+  Effect.gen(function* () {
+    const workers = yield* pool()
+    const point = Py.dataclass("values", "Point", { x: 1, y: [2] })
+    const refused = yield* Effect.flip(workers.call("copy:copy", [point]))
+    assert.strictEqual(refused._tag === "InvalidCall" && refused.reason, "arguments")
+    assert.match(refused.message, /values\.Point is not a loaded dataclass/)
+    assert.isUndefined(difference(point, yield* workers.call("values:identity", [point])))
+  })
+)
+
 describe("numpy", () => {
   // That of the other tests if it has numpy, else the system's, to which a package manager adds it.
   const python = [process.env["FIREWEED_PYTHON"] ?? "", "python3", "/usr/bin/python3"].find(
@@ -661,6 +674,10 @@ describe("numpy", () => {
       for (const [array, seen] of cases) {
         assert.deepStrictEqual(yield* workers.call("values:describe", [array]), ["ndarray", ...seen])
       }
+      for (const length of [6, 60_000]) {
+        const written = yield* workers.call("operator:setitem", [Py.ndarray(new Float64Array(length)), 0, 1])
+        assert.isNull(written, "whatever its size, Python may write to it")
+      }
     })
   )
 
@@ -681,7 +698,9 @@ describe("numpy", () => {
     "numpy.ma.array([1])",
     "numpy.matrix([1])",
     "numpy.zeros(1, [('a', 'i4'), ('b', 'f8')])[0]",
-    "numpy.zeros(1, [('a', object)])[0]"
+    "numpy.zeros(1, [('a', object)])[0]",
+    "numpy.bytes_(b'a\\0')",
+    "numpy.str_('a\\0')"
   ]
   numpy("refused: what has objects or fields in it, and subclasses", (workers) =>
     Effect.gen(function* () {
