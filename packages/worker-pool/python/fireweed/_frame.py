@@ -7,6 +7,9 @@ SHUTDOWN, OPEN, CLOSE, FORK, KILL = 0x08, 0x09, 0x0A, 0x10, 0x11
 HELLO, READY, RESULT, ERROR, ITEM, END, CALLBACK, LOG = 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88
 PONG, BYE, FATAL, REPORT, FORKED, EXITED = 0x89, 0x8A, 0x8B, 0x8C, 0x90, 0x91
 
+TO_WORKER = frozenset((INIT, CALL, CANCEL, PING, SHUTDOWN, OPEN, CLOSE))
+TO_ZYGOTE = frozenset((INIT, FORK, KILL, SHUTDOWN))
+
 PROTO = 1
 SIZE = 24
 LIMIT = 1 << 30
@@ -15,7 +18,6 @@ _MAGIC = 0x5746
 _JOIN = 64 * 1024  # a frame up to this size goes out in one piece
 _CODEC_BIT = 1
 _IGNORABLE = 0x40
-_TO_WORKER = frozenset((INIT, CALL, CANCEL, PING, SHUTDOWN, OPEN, CLOSE))
 _HEADER = Struct("<HBBIIHHQ")  # magic, kind, flags, id, metaLen, nbuf, reserved, bodyLen
 
 
@@ -48,12 +50,12 @@ def size(pieces, buffers):
     return meta_len + (-meta_len & 7) + 8 * len(buffers) + padded
 
 
-def parse(data, at, limit):
+def parse(data, at, limit, kinds=TO_WORKER):
     """The header at offset `at` as `(kind, flags, id, metaLen, nbuf, bodyLen)`, every field checked before anyone allocates."""
     magic, kind, flags, call_id, meta_len, nbuf, reserved, body_len = _HEADER.unpack_from(data, at)
     if magic != _MAGIC:
         raise Violation("bad magic 0x%04x" % magic)
-    if kind not in _TO_WORKER and not kind & _IGNORABLE:
+    if kind not in kinds and not kind & _IGNORABLE:
         raise Violation("unknown kind 0x%02x" % kind)
     if flags & ~_CODEC_BIT or reserved:
         raise Violation("reserved bits set (flags 0x%02x, reserved 0x%04x)" % (flags, reserved))

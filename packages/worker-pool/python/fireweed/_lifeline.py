@@ -9,15 +9,16 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-PID = os.getpid()
+PID = os.getpid()  # of the worker; another in a copy of it
 _getpid, _exit = os.getpid, os._exit
 _killpg = getattr(os, "killpg", None)
 _leader = False
 
 
 def lead_group():
-    """Become the leader of a process group, unless we are already."""
-    global _leader
+    """From here on this process is the worker: it becomes the leader of a process group, unless it is already."""
+    global PID, _leader
+    PID = _getpid()
     if hasattr(os, "setpgid"):
         if os.getpgid(0) != PID:
             try:

@@ -15,7 +15,7 @@ _statm = None  # /proc/self/statm, kept open: `ru_maxrss` would be the parent's,
 
 
 def prepare():
-    """Once, before any user code."""
+    """Before any user code of a worker; once more in a copy of the process that becomes a worker itself."""
     global _statm
     for stream in (_stdout, _stderr):
         try:  # what is printed is a log line at once, and printing never fails for its text
@@ -25,6 +25,8 @@ def prepare():
     faulthandler.enable(2)
     if not _cancel.PORTABLE:
         signal(SIGINT, SIG_IGN)  # Ctrl-C is the parent's business
+    if _statm is not None:
+        os.close(_statm)
     try:
         _statm = _wire.claim(os.open("/proc/self/statm", os.O_RDONLY))
     except OSError:

@@ -35,7 +35,7 @@ def _resolve(target):
     place, _, name = target.rpartition(":")
     if not place or not name:
         raise TargetError("target %r is neither 'package.module:name' nor '/absolute/file.py:name'" % target)
-    found = _load_file(place) if os.path.isabs(place) else _load_module(place)
+    found = _load_file(place) if os.path.isabs(place) else load_module(place)
     for part in name.split("."):
         try:
             found = getattr(found, part)
@@ -50,7 +50,7 @@ def _callable(found, name):
     return found
 
 
-def _load_module(name):
+def load_module(name):
     if not all(part.isidentifier() for part in name.split(".")):
         raise TargetError("%r is not the name of a module" % name)
     try:

@@ -35,8 +35,9 @@ class Closed(Exception):
 
 
 class Wire:
-    def __init__(self, read_fd, write_fd):
+    def __init__(self, read_fd, write_fd, kinds=_frame.TO_WORKER):
         self.limit = _frame.LIMIT
+        self._kinds = kinds  # that may be received
         self._read_fd, self._write_fd = read_fd, write_fd
         self._data, self._at = b"", 0  # received, and how much of it is parsed
         self._outbox, self._lock = deque(), allocate_lock()
@@ -46,7 +47,7 @@ class Wire:
         while len(self._data) - self._at < _frame.SIZE:
             self._data = self._data[self._at :] + self._more(_CHUNK)
             self._at = 0
-        kind, flags, call_id, meta_len, nbuf, length = _frame.parse(self._data, self._at, self.limit)
+        kind, flags, call_id, meta_len, nbuf, length = _frame.parse(self._data, self._at, self.limit, self._kinds)
         start = self._at + _frame.SIZE
         body = self._data[start : start + length]
         self._at = start + len(body)
@@ -55,6 +56,10 @@ class Wire:
             while len(body) < length:
                 body += self._more(min(length - len(body), 1 << 20))
         return (kind, flags, call_id, *_frame.split(body, meta_len, nbuf))
+
+    def has_more(self):
+        """Whether something was received that `receive` has not given yet."""
+        return self._at < len(self._data)
 
     def send(self, kind, call_id, flags, pieces=(), buffers=()):
         """Queue a frame and write what is queued, unless another thread is writing already: then that one does it too.

@@ -29,14 +29,14 @@ _now, _exit = time.monotonic, os._exit
 _gettrace, _settrace = sys.gettrace, sys.settrace
 
 
-def main(began):
+def main(began, frames_in=FRAMES_IN, frames_out=FRAMES_OUT, lifeline=LIFELINE):
     """Be a worker until the end. `began` is the monotonic time at which the program started."""
     try:
-        worker = Worker(_wire.Wire(_wire.claim(FRAMES_IN), _wire.claim(FRAMES_OUT)))
+        worker = Worker(_wire.Wire(_wire.claim(frames_in), _wire.claim(frames_out)))
     except OSError:
         sys.exit("fireweed: this program is started by a worker pool, which opens descriptors 3, 4 and 5 for it")
     try:
-        worker.start(began)
+        worker.start(began, lifeline)
         worker.run()
     except _wire.Closed:
         _lifeline.die()
@@ -54,12 +54,12 @@ class Worker:
 
     # ---------------------------------------------------------------- start and end
 
-    def start(self, began):
+    def start(self, began, lifeline):
         """From here on the process is a worker: shake hands, then start the reader thread."""
         token = os.environ.pop("FIREWEED_TOKEN", "")
         _lifeline.lead_group()
         try:
-            _lifeline.arm(_wire.claim(LIFELINE))
+            _lifeline.arm(_wire.claim(lifeline))
         except OSError:  # none was given; the end of the stream still ends us, if later
             pass
         _process.prepare()

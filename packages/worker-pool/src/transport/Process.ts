@@ -7,19 +7,17 @@ import { spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
 import { existsSync, statSync } from "node:fs"
 import process from "node:process"
-import { Readable, Writable } from "node:stream"
+import type { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import { StartError } from "../CallError.ts"
-import * as Lines from "../internal/Lines.ts"
-import * as Frame from "../protocol/Frame.ts"
-import * as Kind from "../protocol/Kind.ts"
 import * as Message from "../protocol/Message.ts"
 import { bootScript } from "../PythonRuntime.ts"
-import type { Connect, End, Events, Identity, Transport } from "./Transport.ts"
+import * as Channel from "./Channel.ts"
+import type { Connect, Events, Identity, Transport } from "./Transport.ts"
 
 /** What a worker process is started with. */
 export interface ProcessOptions {
@@ -32,17 +30,6 @@ export interface ProcessOptions {
   /** Largest frame, in bytes. */
   readonly maxFrame: number
 }
-
-/** How much of its standard error is kept for the error that tells of a worker's end, in characters. */
-const STDERR_TAIL = 65_536
-/** How long a worker may live on after it closed its pipes, in milliseconds. */
-const EOF_GRACE = 100
-/** How long its last words are waited for after its end: a grandchild may hold its standard output open. In milliseconds. */
-const OUTPUT_GRACE = 150
-/** The same for its last frames, which only a forked child that escaped the runtime's guard can hold up. In milliseconds. */
-const FRAMES_GRACE = 1_000
-/** Pieces of frames up to this size, in bytes, are joined before they are written. */
-const JOIN_LIMIT = 65_536
 
 /**
  * Starts a Python process behind a transport.
@@ -138,210 +125,66 @@ const attach = (
   later: (milliseconds: number, run: () => void) => void
 ): Attached => {
   let failure: Error | undefined
-  let exit: { readonly code: number | null; readonly signal: string | null } | undefined
-  let broken: Frame.ProtocolViolation | undefined
-  let atEnd = false
-  let closedPipes = false
-  let killed = false
-  let ended = false
+  let answer = ignore
   /** The process that runs Python, once it has said so: the one that was started, or the child of a wrapper. */
   let python: number | undefined
-  let waiting: Array<() => void> = []
 
   // First of all: without a listener this event ends the program.
   child.on("error", (error) => {
     // Also comes when a signal cannot be sent; only a process that never ran is a failure.
     if (child.pid !== undefined) return
     failure = error
-    exit = { code: null, signal: null }
-    finish()
+    answer()
+    channel.lost("never ran")
   })
   // The types of Node end at descriptor 4, and know nothing of a process that has none, since there were none left.
   const stdio: ReadonlyArray<Readable | Writable | null | undefined> | undefined = child.stdio
   const [toPython, fromPython, lifeline] = (stdio ?? []).slice(3)
-  const stderrTail = Lines.tail(STDERR_TAIL)
 
-  const notify = (): void => {
-    for (const run of waiting) run()
-    waiting = []
+  const killGroups = (): void => {
+    killGroup(python)
+    killGroup(child.pid)
   }
-
-  // --- from Python
-
-  const decoder = Frame.decoder({
+  const channel = Channel.make({
+    streams: { toPython, fromPython, lifeline, stdout: child.stdout, stderr: child.stderr },
+    events,
     maxFrame: options.maxFrame,
-    accepts: (kind) => Kind.isReply(kind) || Kind.isIgnorable(kind),
-    onFrame: (frame) => {
-      if (frame.kind === Kind.Reply.hello) {
-        python = Option.getOrUndefined(
-          Option.flatMap(Message.readHello(frame), (hello) => pidOf(hello, child))
-        )
-      }
-      if (Kind.isReply(frame.kind)) events.onFrame(frame)
-    }
-  })
-  const boot = bootLine()
-
-  const read = (chunk: Uint8Array): void => {
-    if (broken !== undefined) return
-    const frames = boot.skim(chunk)
-    if (frames === undefined) return
-    broken = decoder.push(frames)
-    if (broken !== undefined) kill()
-  }
-
-  let openStreams = 0
-  const listen = (stream: unknown, onData: (chunk: Uint8Array) => void, onClose: () => void): void => {
-    if (!(stream instanceof Readable)) return
-    openStreams++
-    let closed = false
-    const close = (): void => {
-      if (closed) return
-      closed = true
-      openStreams--
-      onClose()
-      finishIfDone()
-    }
-    stream.on("data", onData)
-    stream.on("error", close)
-    stream.on("end", close)
-    stream.on("close", close)
-  }
-
-  for (const [output, stream] of [
-    ["stdout", child.stdout],
-    ["stderr", child.stderr]
-  ] as const) {
-    const lines = Lines.make((line) => {
-      if (output === "stderr") stderrTail.push(line)
-      events.onOutput(output, line)
-    })
-    listen(stream, lines.push, lines.end)
-  }
-  listen(fromPython, read, () => {
-    atEnd = true
-    events.onClosing()
-    // Pipes closed and the process alive: it became another program, or lost its descriptors. It cannot be spoken to any more.
-    if (exit === undefined) {
-      later(EOF_GRACE, () => {
-        if (exit !== undefined || ended) return
-        closedPipes = true
-        kill()
-      })
-    }
+    onHello: (frame) => {
+      python = Option.getOrUndefined(Option.flatMap(Message.readHello(frame), (hello) => pidOf(hello, child)))
+    },
+    kill: () => {
+      killGroups()
+      if (channel.exit() === undefined) child.kill("SIGKILL")
+    },
+    later
   })
 
-  // --- to Python
-
-  let pieces: Array<Uint8Array> = []
-  let piecesLength = 0
-  let flushing = false
-
-  const flush = (): void => {
-    flushing = false
-    const batch = pieces
-    const length = piecesLength
-    pieces = []
-    piecesLength = 0
-    if (ended || !(toPython instanceof Writable) || toPython.destroyed) return
-    const [only] = batch
-    if (batch.length === 1 && only !== undefined) {
-      toPython.write(only)
-    } else if (length <= JOIN_LIMIT) {
-      toPython.write(Buffer.concat(batch, length))
-    } else {
-      toPython.cork()
-      for (const piece of batch) toPython.write(piece)
-      toPython.uncork()
-    }
-  }
-
-  if (toPython instanceof Writable) toPython.on("error", ignore)
-  // Never read, never written: both ends must stay silent, its closing is the message.
-  lifeline?.on("error", ignore)
-
-  // --- the end
-
-  const kill = (): void => {
-    if (ended) return
-    killed = true
-    destroy(lifeline)
-    killGroup(python)
-    killGroup(child.pid)
-    if (exit === undefined) child.kill("SIGKILL")
-  }
-
-  const finish = (): void => {
-    if (ended) return
-    ended = true
-    destroy(toPython)
-    destroy(fromPython)
-    destroy(lifeline)
-    destroy(child.stdout)
-    destroy(child.stderr)
-    notify()
-    events.onEnd(
-      describe(
-        exit,
-        { broken, closedPipes, killed, partial: decoder.isPartial(), tooOld: boot.tooOld() },
-        stderrTail.text()
-      )
-    )
-  }
-
-  const finishIfDone = (): void => {
-    if (exit !== undefined && openStreams === 0) finish()
-  }
-
-  child.on("spawn", notify)
+  child.on("spawn", () => answer())
   child.on("exit", (code, signal) => {
-    exit = { code, signal }
-    events.onClosing()
     // Its children do not outlive it.
-    killGroup(python)
-    killGroup(child.pid)
-    destroy(lifeline)
-    later(OUTPUT_GRACE, () => {
-      if (atEnd) finish()
-    })
-    later(FRAMES_GRACE, finish)
-    finishIfDone()
+    killGroups()
+    channel.exited({ code, signal })
   })
 
   return {
     transport: {
       pid: () => python ?? child.pid,
-      send: (frame) => {
-        if (ended) return
-        for (const piece of Frame.encode(frame)) {
-          pieces.push(piece)
-          piecesLength += piece.length
-        }
-        if (flushing) return
-        flushing = true
-        queueMicrotask(flush)
-      },
-      pending: () => piecesLength + (toPython instanceof Writable ? toPython.writableLength : 0),
+      send: channel.send,
+      pending: channel.pending,
       interrupt: () => {
         // A wrapper would die of it.
-        if (exit === undefined && python !== undefined) signal(python, "SIGUSR1")
+        if (channel.exit() === undefined && python !== undefined) signal(python, "SIGUSR1")
       },
-      kill
+      kill: channel.kill
     },
     spawned: Effect.callback<void, StartError>((resume) => {
-      const answer = (): void =>
-        resume(failure === undefined ? Effect.void : Effect.fail(spawnError(failure, options)))
+      answer = () => resume(failure === undefined ? Effect.void : Effect.fail(spawnError(failure, options)))
       if (failure !== undefined || child.pid !== undefined) answer()
-      else waiting.push(answer)
     })
   }
 }
 
 const ignore = (): void => {}
-
-const destroy = (stream: Readable | Writable | null | undefined): void => {
-  if (stream !== null && stream !== undefined && !stream.destroyed) stream.destroy()
-}
 
 // A bundler that moves this code leaves the Python files behind, and one that loads it over the network has none.
 const bootPath = (): string | undefined => {
@@ -388,67 +231,3 @@ const spawnError = (error: Error, options: ProcessOptions): StartError =>
     detail: "code" in error && error.code === "ENOENT" ? "no such file" : `cannot be run: ${error.message}`,
     stderr: ""
   })
-
-interface BootLine {
-  /** The bytes that are frames, or `undefined` while there are none. */
-  readonly skim: (chunk: Uint8Array) => Uint8Array | undefined
-  readonly tooOld: () => Message.TooOld | undefined
-}
-
-/** Tells the line of a Python too old for the runtime from frames: the two differ in their third byte. */
-const bootLine = (): BootLine => {
-  const third = Message.BOOT_PREFIX.charCodeAt(2)
-  let mode: "start" | "frames" | "line" = "start"
-  let held: Uint8Array = Frame.EMPTY
-  return {
-    skim: (chunk) => {
-      if (mode === "frames") return chunk
-      held = held.length === 0 ? chunk : Buffer.concat([held, chunk])
-      if (mode === "start" && held.length >= 3) mode = held[2] === third ? "line" : "frames"
-      return mode === "frames" ? held : undefined
-    },
-    tooOld: () =>
-      mode === "line"
-        ? Option.getOrUndefined(Message.readBootLine(new TextDecoder().decode(held).trim()))
-        : undefined
-  }
-}
-
-const describe = (
-  exit: { readonly code: number | null; readonly signal: string | null } | undefined,
-  seen: {
-    readonly broken: Frame.ProtocolViolation | undefined
-    readonly closedPipes: boolean
-    readonly killed: boolean
-    readonly partial: boolean
-    readonly tooOld: Message.TooOld | undefined
-  },
-  stderr: string
-): End => {
-  const base = { exitCode: exit?.code ?? null, signal: exit?.signal ?? null, stderr }
-  if (seen.tooOld !== undefined) {
-    const { have, need } = seen.tooOld
-    return {
-      ...base,
-      reason: "too-old",
-      detail: `Python ${have.join(".")}, needs ${need.join(".")}`,
-      tooOld: seen.tooOld
-    }
-  }
-  if (seen.broken !== undefined) {
-    return {
-      ...base,
-      reason: "violation",
-      detail: `broke the protocol (${seen.broken.rule}): ${seen.broken.detail}`
-    }
-  }
-  if (seen.closedPipes) return { ...base, reason: "eof", detail: "closed its pipes and lived on" }
-  const half = seen.partial ? ", in the middle of a frame" : ""
-  if (base.signal !== null) {
-    const detail = seen.killed
-      ? "ended by its pool"
-      : `killed by ${base.signal}${base.signal === "SIGKILL" ? ", not by its pool: possibly out of memory" : ""}${half}`
-    return { ...base, reason: "signal", detail }
-  }
-  return { ...base, reason: "exit", detail: `exited with status ${base.exitCode ?? "unknown"}${half}` }
-}

@@ -13,9 +13,9 @@ import type { CodecId, Frame, Outgoing, Payload, ProtocolViolation } from "../pr
 import * as Frames from "../protocol/Frame.ts"
 import * as Kind from "../protocol/Kind.ts"
 import * as Message from "../protocol/Message.ts"
+import * as Handshake from "../transport/Handshake.ts"
 import type { Connect, End, Output, Transport } from "../transport/Transport.ts"
 import * as CallId from "./CallId.ts"
-import * as Handshake from "./Handshake.ts"
 import * as WorkerState from "./WorkerState.ts"
 
 /** What a call came to. `stuck` says that its worker was killed because this call did not stop when it was told to. */

@@ -7,7 +7,7 @@ import type { CodecName } from "../protocol/Codec.ts"
 import type { Frame } from "../protocol/Frame.ts"
 import * as Kind from "../protocol/Kind.ts"
 import * as Message from "../protocol/Message.ts"
-import type { End } from "../transport/Transport.ts"
+import type { End } from "./Transport.ts"
 
 /** What is expected of a new worker. */
 export interface Expectation {
