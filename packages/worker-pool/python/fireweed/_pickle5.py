@@ -1,7 +1,7 @@
 """Codec 0: pickle protocol 5, closed on both sides. What may pass, and as what, is in VALUES.md."""
 
-import io
 import re
+from _io import BytesIO
 from _pickle import Pickler, Unpickler
 
 from . import _ext
@@ -44,7 +44,7 @@ class Pickle:
 
 
 def _load(reader, meta, buffers):
-    stream = io.BytesIO(meta)
+    stream = BytesIO(meta)
     try:
         value = reader(stream, buffers=buffers).load()
     except RecursionError:

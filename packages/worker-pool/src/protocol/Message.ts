@@ -44,6 +44,21 @@ export interface PythonException {
   readonly context?: PythonException
   /** The members of an exception group. */
   readonly group?: ReadonlyArray<PythonException>
+  /** Of a `SyntaxError`: where the source is wrong. */
+  readonly syntax?: SyntaxPlace
+  /** Of an `OSError`: the number of the system's error, such as 2 for "no such file". */
+  readonly errno?: number
+}
+
+/** A place in source that is no Python. What is not known is `null`. */
+export interface SyntaxPlace {
+  readonly file: string | null
+  /** From 1. */
+  readonly line: number | null
+  /** Column, from 1. */
+  readonly offset: number | null
+  /** The line. */
+  readonly text: string | null
 }
 
 /** A Python exception as data that can cross a process. */
@@ -56,7 +71,16 @@ export const PythonException: Schema.Codec<PythonException> = Schema.Struct({
   context: Schema.optionalKey(Schema.suspend((): Schema.Codec<PythonException> => PythonException)),
   group: Schema.optionalKey(
     Schema.Array(Schema.suspend((): Schema.Codec<PythonException> => PythonException))
-  )
+  ),
+  syntax: Schema.optionalKey(
+    Schema.Struct({
+      file: Schema.NullOr(Schema.String),
+      line: Schema.NullOr(Schema.Finite),
+      offset: Schema.NullOr(Schema.Finite),
+      text: Schema.NullOr(Schema.String)
+    })
+  ),
+  errno: Schema.optionalKey(Schema.Finite)
 })
 
 /** Why a call did not give a result, as the worker says it. */

@@ -1,0 +1,20 @@
+/** All faults. */
+import { death } from "./death.ts"
+import { exceptions } from "./exceptions.ts"
+import type { Fault, Section } from "./Fault.ts"
+import { hangs } from "./hangs.ts"
+import { noise } from "./noise.ts"
+import { protocol } from "./protocol.ts"
+import { selfHarm } from "./selfHarm.ts"
+import { values } from "./values.ts"
+
+/** The sections of faults that strike a call; those that strike a start are in `start.ts`. */
+export const calls: ReadonlyArray<Section<Fault>> = [
+  noise,
+  death,
+  hangs,
+  values,
+  exceptions,
+  protocol,
+  selfHarm
+]
