@@ -50,6 +50,11 @@ export interface Options {
   /** What carries values: pickle, read by a machine that runs nothing, or strict JSON. `VALUES.md` has both. Default: `pickle`. */
   readonly codec?: "pickle" | "json" | undefined
   /**
+   * Whether the first pool of this program ends what programs that were killed left behind: processes of this user that a pool
+   * had started, and whose program is gone. Linux. Default: true.
+   */
+  readonly sweep?: boolean | undefined
+  /**
    * What is done with the lines that user code prints: `log` gives them to Effect's logger (standard output at level Info, standard
    * error at Warn), `ignore` only to those who watch the pool's events. Default: `log`.
    */

@@ -45,6 +45,7 @@ import * as Kind from "./protocol/Kind.ts"
 import * as Supervisor from "./recovery/Supervisor.ts"
 import * as Interpreter from "./transport/Interpreter.ts"
 import * as Process from "./transport/Process.ts"
+import * as Sweep from "./transport/Sweep.ts"
 import type { WorkerState } from "./worker/WorkerState.ts"
 import { isAlive } from "./worker/WorkerState.ts"
 import * as Worker from "./worker/Worker.ts"
@@ -148,9 +149,15 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       settings.connect === undefined
         ? yield* Interpreter.find({ python: settings.python, cwd, env: { ...process.env, ...settings.env } })
         : "custom transport"
+    const mark = settings.connect === undefined ? yield* Sweep.mark(settings.sweep) : {}
     const connect =
       settings.connect ??
-      Process.connect({ interpreter, cwd, env: settings.env, maxFrame: settings.maxFrame })
+      Process.connect({
+        interpreter,
+        cwd,
+        env: { ...settings.env, ...mark },
+        maxFrame: settings.maxFrame
+      })
 
     const listeners = Listeners.make<PoolEvent>()
     yield* Effect.addFinalizer(() => listeners.end)

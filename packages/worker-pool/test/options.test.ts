@@ -47,6 +47,7 @@ it("the defaults", () => {
     crashLoop: { deaths: 5, pause: 10_000 },
     maxFrame: 1024 ** 3,
     codec: "pickle",
-    output: "log"
+    output: "log",
+    sweep: true
   })
 })

@@ -70,6 +70,7 @@ const Options = Schema.Struct({
   codec: Schema.Literals(["pickle", "json"]).pipe(
     Schema.withDecodingDefault(Effect.succeed("pickle" as const))
   ),
+  sweep: Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(true))),
   output: Schema.Literals(["log", "ignore"]).pipe(Schema.withDecodingDefault(Effect.succeed("log" as const))),
   connect: Schema.optional(
     Schema.declare((u: unknown): u is Connect => typeof u === "function", { expected: "a function" })
