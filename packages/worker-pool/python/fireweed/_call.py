@@ -1,8 +1,8 @@
 """What a call asks for, how it is done, and what its end means."""
 
 from . import Cancelled, _coroutines, _frame, _sessions
-from ._errors import NotLoaded, Refused, describe, message_of, type_name
-from ._target import TargetError, resolve
+from ._errors import NotLoaded, Refused, TargetError, describe, message_of, type_name
+from ._target import resolve
 
 
 def parse(call):
@@ -51,7 +51,7 @@ def perform(call, target, session, arguments):
         return _sessions.close_session(session)
     if call.kind == _frame.OPEN:
         make = resolve(target)
-        _sessions.refuse_open(session)
+        _sessions.refuse_open(session, make)
         args, kwargs = arguments or _arguments(call)
         call.started = True
         return _sessions.open_session(session, make, args, kwargs)

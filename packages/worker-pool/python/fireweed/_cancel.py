@@ -3,7 +3,8 @@
 The mark is the only truth. The signal (SIGUSR1, from the reader thread or from the parent) is a doorbell that carries
 nothing, so a late one finds no mark and does nothing.
 
-`Cancelled` is raised only at or below `enter`, whose caller catches everything; so it can never strike the runtime.
+`Cancelled` is raised only at or below `enter`, whose caller catches everything, and not below `shield`, which user code
+reaches by calling the runtime; so it can never strike the runtime.
 """
 
 import _signal as signal  # the module without its enums, which cost microseconds a look
@@ -20,6 +21,7 @@ DOORBELL = signal.SIGINT if PORTABLE else signal.SIGUSR1
 
 _PAUSES = (0.002, 0.005, 0.02, 0.1, 0.5)  # seconds
 
+_main = get_ident()
 _sleep = time.sleep
 _getsignal, _signal = signal.getsignal, signal.signal
 _pthread_kill = getattr(signal, "pthread_kill", None)
@@ -28,13 +30,14 @@ _pthread_kill = getattr(signal, "pthread_kill", None)
 class Call:
     """One CALL, OPEN or CLOSE between its arrival and its terminal frame."""
 
-    __slots__ = ("arrived", "began", "cancelled", "codec", "id", "interrupted", "kind", "payload", "started")
+    __slots__ = ("arrived", "began", "cancelled", "codec", "ended", "id", "interrupted", "kind", "payload", "started")
 
     def __init__(self, kind, call_id, codec, payload, arrived):
         self.kind, self.id, self.codec, self.payload, self.arrived = kind, call_id, codec, payload, arrived
         self.began = None
         self.started = False  # the user's function was entered
         self.cancelled = False  # the mark; set by the reader thread
+        self.ended = False  # it may call the parent no more
         self.interrupted = False  # `Cancelled` was raised for it: once, so that clean-up is not disturbed
 
 
@@ -43,7 +46,6 @@ class Doorbell:
 
     def __init__(self):
         self.running = None
-        self._main = get_ident()
         self._handler = self._answer
 
     def install(self):
@@ -72,7 +74,7 @@ class Doorbell:
         if PORTABLE:
             interrupt_main()
         else:
-            _pthread_kill(self._main, DOORBELL)
+            _pthread_kill(_main, DOORBELL)
 
     def _answer(self, _signum, frame):
         call = self.running
@@ -97,12 +99,27 @@ def enter(call, function, *args):
     return function(*args)
 
 
-_enter_code = enter.__code__
+def check(call):
+    """In user code, right after something that `Cancelled` could not strike: raise it if it is due in this thread."""
+    if call.cancelled and not call.interrupted and get_ident() == _main:
+        call.interrupted = True
+        raise Cancelled("the call was cancelled")
+
+
+def shield(function, *args):
+    """Run a part of the runtime that user code has called, where `Cancelled` must not strike; it comes soon after."""
+    return function(*args)
+
+
+_enter_code, _shield_code = enter.__code__, shield.__code__
 
 
 def _in_user_code(frame):
     while frame is not None:
-        if frame.f_code is _enter_code:
+        code = frame.f_code
+        if code is _enter_code:
             return True
+        if code is _shield_code:
+            return False
         frame = frame.f_back
     return False

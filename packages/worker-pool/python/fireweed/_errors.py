@@ -11,6 +11,10 @@ from os.path import dirname
 
 _DEPTH, _TOTAL, _FRAMES, _GROUP, _NOTES, _TEXT = 8, 64, 64, 32, 16, 64 * 1024
 _RUNTIME = dirname(__file__)
+_LINKS = (
+    ("cause", "The above exception was the direct cause of the following exception:"),
+    ("context", "During handling of the above exception, another exception occurred:"),
+)
 _group_class = getattr(sys.modules["builtins"], "BaseExceptionGroup", None)  # 3.11
 
 _qualname = type.__dict__["__qualname__"].__get__
@@ -37,6 +41,10 @@ class NotLoaded(Refused):
     """It could be read if a certain module were loaded."""
 
 
+class TargetError(Exception):
+    """There is nothing to call under that name."""
+
+
 def type_name(cls):
     """`module.Qual.name` of a class, or the name alone for a built-in one."""
     try:
@@ -59,6 +67,11 @@ def describe(error):
         return _describe(error, 1, set())
     except BaseException:  # no memory or no stack left: the type is better than nothing
         return {"type": type_name(type(error)), "message": "<unprintable>", "frames": []}
+
+
+def printed(error):
+    """The exception with its traceback as one text, much as Python prints it. Never raises; bounded."""
+    return clip("\n".join(_lines(describe(error))), _TEXT)
 
 
 def plain(text):
@@ -123,6 +136,22 @@ def _frame(traceback):
     except BaseException:  # the module's loader is user code, too
         source = ""
     return [clip(code.co_filename, 4096), line, clip(code.co_name, 1000), source]
+
+
+def _lines(data):
+    for key, text in _LINKS:
+        if key in data:
+            yield from _lines(data[key])
+            yield "\n%s\n" % text
+    if data["frames"]:
+        yield "Traceback (most recent call last):"
+    for file, line, name, source in data["frames"]:
+        yield '  File "%s", line %d, in %s' % (file, line, name) + ("\n    " + source if source else "")
+    yield "%s: %s" % (data["type"], data["message"]) if data["message"] else data["type"]
+    yield from data.get("notes", ())
+    for number, member in enumerate(data.get("group", ()), 1):
+        yield "  +---- %d ----" % number
+        yield from ("  | " + line for line in "\n".join(_lines(member)).split("\n"))
 
 
 def _scalar(value):

@@ -1,6 +1,8 @@
 """Sessions: named objects that live in this worker between calls."""
 
-from ._target import TargetError, method
+from . import _registry
+from ._errors import TargetError
+from ._target import method
 
 _objects = {}
 
@@ -20,7 +22,8 @@ def session_method(name, target):
     return method(_find(name)[0], target)
 
 
-def refuse_open(name):
+def refuse_open(name, make):
+    _registry.check_class(make)
     if name in _objects:
         raise TargetError("the session %r is open already" % name)
 

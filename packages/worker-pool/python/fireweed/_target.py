@@ -1,17 +1,17 @@
-"""From a target's name to the function it names: `package.module:qualified.name` or `/absolute/file.py:name`."""
+"""From a target's name to the function it names: `package.module:qualified.name`, `/absolute/file.py:name` or a name
+given by `expose`."""
 
 import os
 import sys
 from binascii import crc32
 
+from . import _registry
+from ._errors import TargetError
+
 _import = __import__
 _modules = sys.modules
 _missing_name = ImportError.__dict__["name"].__get__
 _cache = {}
-
-
-class TargetError(Exception):
-    """There is nothing to call under that name."""
 
 
 def resolve(target):
@@ -22,8 +22,14 @@ def resolve(target):
     return found
 
 
+def forget():
+    """Look every target up again: which of them may be called has changed."""
+    _cache.clear()
+
+
 def method(owner, name):
     """A method of a session's object."""
+    _registry.check_method(name)
     try:
         found = getattr(owner, name)
     except AttributeError:
@@ -33,15 +39,20 @@ def method(owner, name):
 
 def _resolve(target):
     place, _, name = target.rpartition(":")
-    if not place or not name:
-        raise TargetError("target %r is neither 'package.module:name' nor '/absolute/file.py:name'" % target)
+    if _registry.is_strict() or not place or not name:
+        return _registry.find(target)
+    return locate(place, name)
+
+
+def locate(place, name):
+    """What stands under a dotted name in a module or a file."""
     found = _load_file(place) if os.path.isabs(place) else load_module(place)
     for part in name.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
             raise TargetError("%r has no %r" % (place, name)) from None
-    return _callable(found, target)
+    return _callable(found, "%s:%s" % (place, name))
 
 
 def _callable(found, name):
@@ -51,6 +62,7 @@ def _callable(found, name):
 
 
 def load_module(name):
+    """Import a module, if it is not."""
     if not all(part.isidentifier() for part in name.split(".")):
         raise TargetError("%r is not the name of a module" % name)
     try:

@@ -11,9 +11,9 @@ import os
 import sys
 import time
 from _queue import SimpleQueue
-from _thread import start_new_thread
+from _thread import get_ident, start_new_thread
 
-from . import _call, _cancel, _frame, _lifeline, _process, _wire
+from . import _call, _callback, _cancel, _frame, _hooks, _lifeline, _logs, _preload, _process, _registry, _target, _wire
 from ._codec import CODECS, Json
 from ._errors import Refused, describe, message_of, type_name
 
@@ -50,6 +50,10 @@ class Worker:
         self._bell = _cancel.Doorbell()
         self._queue = SimpleQueue()  # of calls; None is SHUTDOWN
         self._waiting = {}  # id -> call; see the top of this file
+        self._callbacks = _callback.Port(wire, self._running)
+        self._logs = _logs.Logs(self._send, self._running_here)
+        self._main = get_ident()
+        self._teardown = None
         self._phase = "init"
 
     # ---------------------------------------------------------------- start and end
@@ -79,8 +83,26 @@ class Worker:
             self._wire.limit = int(limit)
         sys.path[0:0] = [str(folder) for folder in init.get("path") or ()]
         start_new_thread(self._read, ())
+        self._prepare(init)
         self._phase = "runtime"
-        self._send(_frame.READY, 0, {"ms": round((_now() - began) * 1000, 3)})
+        exports = _registry.exports()
+        self._logs.flush()
+        self._send(_frame.READY, 0, {"ms": round((_now() - began) * 1000, 3), "exports": exports})
+
+    def _prepare(self, init):
+        """What the parent asks for beside calls, the hooks of user code among it."""
+        if init.get("logs") is not None:
+            self._logs.install(int(init["logs"]))
+        _preload.preload(init.get("preload") or ())
+        if init.get("setup"):
+            _hooks.Hook("setup", init["setup"]).run()
+        if init.get("teardown"):
+            self._teardown = _hooks.Hook("teardown", init["teardown"])
+        self._bell.install()
+        if init.get("strict"):
+            _registry.restrict()
+            _target.forget()
+        self._callbacks.open(init.get("callbacks") or ())
 
     def fatal(self, error):
         """Say why, and leave. Either thread; the other may be anywhere."""
@@ -88,9 +110,11 @@ class Worker:
             _exit(1)
         stated = isinstance(error, (_frame.Violation, Refused))
         report = {"phase": self._phase, "message": message_of(error) if stated else type_name(type(error))}
-        if not stated:
-            report["error"] = describe(error)
+        cause = error.cause if type(error) is _hooks.HookFailed else None if stated else error
+        if cause is not None:
+            report["error"] = describe(cause)
         try:
+            self._logs.flush(1)
             self._send(_frame.FATAL, 0, report)
             self._wire.finish(1)
         except _wire.Closed:
@@ -110,6 +134,8 @@ class Worker:
                     self._accept(kind, flags, call_id, payload)
                 elif kind == _frame.CANCEL:
                     self._cancel(call_id)
+                elif kind in (_frame.CALLBACK_RESULT, _frame.CALLBACK_ERROR):
+                    self._callbacks.answer(kind, _codec(flags), call_id, payload)
                 elif kind == _frame.PING:
                     self._send(_frame.PONG, call_id, self._pulse())
                 elif kind == _frame.SHUTDOWN:
@@ -138,6 +164,7 @@ class Worker:
         call = self._bell.running
         if call is not None and call.id == call_id:
             self._bell.cancel(call)
+            self._callbacks.end(call)
 
     def _pulse(self):
         call = self._bell.running
@@ -161,9 +188,13 @@ class Worker:
                 continue
             reply = self._answer(call)
             bell.running = None
+            self._callbacks.end(call)
+            self._logs.flush()
             self._wire.send(*reply)
             call = reply = None  # an idle worker keeps no arguments and no result alive
+        self._leave()
         _process.flush()
+        self._logs.flush(1)
         self._send(_frame.BYE, 0)
         self._wire.finish(10)
         _exit(0)  # not a normal exit: that would wait for the threads and hooks of user code
@@ -203,9 +234,23 @@ class Worker:
             return self._failure(call, "encode", text)
         return (_frame.RESULT, call.id, codec.flags, *payload)
 
+    def _leave(self):
+        """What `teardown` does is the user's; an exception of it is told, and ends nothing."""
+        try:
+            if self._teardown:
+                self._teardown.run()
+        except _hooks.HookFailed as error:
+            self._logs.report("fireweed.teardown", str(error), error.cause)
+
     def _failure(self, call, code, message, error=None):
         report = _call.report(code, call.started, message, error)
         return (_frame.ERROR, call.id, Json.flags, *Json.encode(report))
+
+    def _running(self):
+        return self._bell.running
+
+    def _running_here(self):
+        return self._bell.running if get_ident() == self._main else None
 
     def _send(self, kind, call_id, value=None):
         self._wire.send(kind, call_id, Json.flags, *(() if value is None else Json.encode(value)))

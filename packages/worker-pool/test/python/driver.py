@@ -16,8 +16,9 @@ BOOT = os.path.join(os.path.dirname(os.path.dirname(HERE)), "python", "boot.py")
 sys.path.insert(0, os.path.dirname(BOOT))  # for the tests of single modules
 PATIENCE = 20  # seconds; only ever waited for when something is broken
 
-INIT, CALL, CANCEL, PING, SHUTDOWN, OPEN, CLOSE = 0x01, 0x02, 0x03, 0x04, 0x08, 0x09, 0x0A
-HELLO, READY, RESULT, ERROR, PONG, BYE, FATAL = 0x81, 0x82, 0x83, 0x84, 0x89, 0x8A, 0x8B
+INIT, CALL, CANCEL, PING, CALLBACK_RESULT, CALLBACK_ERROR = 0x01, 0x02, 0x03, 0x04, 0x06, 0x07
+SHUTDOWN, OPEN, CLOSE = 0x08, 0x09, 0x0A
+HELLO, READY, RESULT, ERROR, CALLBACK, LOG, PONG, BYE, FATAL = 0x81, 0x82, 0x83, 0x84, 0x87, 0x88, 0x89, 0x8A, 0x8B
 HEADER = struct.Struct("<HBBIIHHQ")
 
 
@@ -39,9 +40,9 @@ def frame(kind, call_id=0, meta=b"", flags=1):
 
 
 class Worker:
-    """`init=None` sends no INIT; `argv` replaces the whole command line."""
+    """`init=None` sends no INIT; `argv` replaces the whole command line; what else is given goes into INIT."""
 
-    def __init__(self, init=True, env=None, argv=None, limits=None, path=None):
+    def __init__(self, init=True, env=None, argv=None, limits=None, path=None, **more):
         pairs = [socket.socketpair() for _ in range(3)]
         (self.to, to), (self.out, out), (self.life, life) = pairs
         streams = [os.pipe(), os.pipe()]
@@ -67,12 +68,12 @@ class Worker:
         self._data, self.last = b"", 0
         if init:
             self.hello = self.expect(HELLO)
-            self.initialise(limits or {}, path)
+            self.initialise(limits or {}, path, **more)
             self.ready = self.expect(READY)
             self.handshake = time.perf_counter() - self.began
 
-    def initialise(self, limits, path=None):
-        self.send(INIT, 0, {"proto": 1, "path": [HERE] if path is None else path, "limits": limits})
+    def initialise(self, limits, path=None, **more):
+        self.send(INIT, 0, {"proto": 1, "path": [HERE] if path is None else path, "limits": limits, **more})
 
     # ------------------------------------------------------------ frames
 

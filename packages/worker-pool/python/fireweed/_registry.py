@@ -1,0 +1,190 @@
+"""The registry: what user code has put under a name by `expose`, and its signatures, which READY tells the parent.
+
+A strict worker calls nothing else. What counts is what was exposed before READY, so that both sides agree on it.
+"""
+
+from ._errors import TargetError, clip, plain, type_name
+
+_TEXT = 4096  # characters of a docstring
+
+_exposed = {}  # name -> (object, target)
+_targets = {}  # target -> object
+_strict = None  # what a strict worker may call, by name and by target; None if it may call all
+
+
+def expose(function=None, *, name=None):
+    """Put a function or a class under a name that the parent can call: `@expose`, or `@expose(name="score")`.
+
+    The name is that of the function unless given. Functions, `async def`, generators, async generators and classes (for
+    sessions) can be exposed. The object itself is given back unchanged.
+    """
+    if function is None:
+        return lambda function: expose(function, name=name)
+    if not callable(function):
+        raise TypeError("expose: %s is not callable" % type_name(type(function)))
+    own = getattr(function, "__qualname__", None)
+    if name is None:
+        name = getattr(function, "__name__", None)
+    if type(name) is not str or not name or ":" in name:
+        raise ValueError('expose: a name is text without ":"; give one by expose(name=...)')
+    target = "%s:%s" % (getattr(function, "__module__", "?"), own) if type(own) is str else name
+    there = _exposed.get(name)
+    if there is not None and there[1] != target:  # the same again is a module that was loaded again
+        raise ValueError("expose: %r is %s already" % (name, there[1]))
+    _exposed[name] = (function, target)
+    _targets[target] = function
+    return function
+
+
+def restrict():
+    """From now on, only what is exposed now can be called."""
+    global _strict
+    _strict = {**_targets, **{name: entry[0] for name, entry in _exposed.items()}}
+
+
+def is_strict():
+    return _strict is not None
+
+
+def find(target):
+    """What is exposed under a name, or in a strict worker under a target. Raises `TargetError`."""
+    entry = _exposed.get(target)
+    found = _strict.get(target) if _strict is not None else entry and entry[0]
+    if found is None:
+        raise TargetError(_unknown(target))
+    return found
+
+
+def check_class(make):
+    """A strict worker makes sessions of exposed classes alone."""
+    if _strict is not None and not _is_class(make):
+        raise TargetError("a session is made of a class here (strict)")
+
+
+def check_method(name):
+    """A strict worker calls no method that is not meant for others."""
+    if _strict is not None and name.startswith("_"):
+        raise TargetError("methods that begin with an underscore cannot be called here (strict)")
+
+
+def exports():
+    """What READY says: `name -> signature`, in the shape of PROTOCOL.md."""
+    return {name: {**_signature(entry[0], False), "target": entry[1]} for name, entry in _exposed.items()}
+
+
+def _unknown(target):
+    known = _exposed if _strict is None else _strict
+    if _strict is None:
+        text = "target %r is neither 'package.module:name' nor '/absolute/file.py:name', nor exposed" % target
+    elif known:
+        text = "%r is not exposed (strict)" % target
+    else:
+        text = "%r is not exposed (strict), nor is anything else: expose it in a module of preload or setup" % target
+    from difflib import get_close_matches
+
+    close = get_close_matches(target, known, 3)
+    return text + ("; is it %s?" % " or ".join(map(repr, close)) if close else "")
+
+
+# -------------------------------------------------------------------- signatures
+
+
+def _is_class(found):
+    return issubclass(type(found), type)
+
+
+def _signature(found, bound):
+    """Of one callable; `bound` leaves out the first parameter. Nothing of it may raise: the objects are the user's."""
+    data = {"kind": _kind(found), **_parameters(found, bound)}
+    doc = _doc(found)
+    if doc:
+        data["doc"] = doc
+    if _is_class(found):
+        data["methods"] = dict(_methods(found))
+    return data
+
+
+def _kind(found):
+    if _is_class(found):
+        return "class"
+    import inspect
+
+    try:
+        if inspect.isasyncgenfunction(found):
+            return "async-generator"
+        if inspect.iscoroutinefunction(found):
+            return "async"
+        return "generator" if inspect.isgeneratorfunction(found) else "function"
+    except BaseException:  # an object that is called, and asked for its attributes answers what it likes
+        return "function"
+
+
+def _parameters(found, bound):
+    import inspect
+
+    try:
+        signature = inspect.signature(found)
+    except BaseException:  # built in, or made to look strange: it takes whatever it takes
+        return {"params": _ANYTHING}
+    empty = inspect.Parameter.empty
+    params = []
+    for parameter in list(signature.parameters.values())[bound:]:
+        one = {"name": parameter.name, "kind": _KINDS[int(parameter.kind)], "default": parameter.default is not empty}
+        if parameter.annotation is not empty:
+            one["annotation"] = _annotation(parameter.annotation)
+        params.append(one)
+    if signature.return_annotation is empty:
+        return {"params": params}
+    return {"params": params, "returns": _annotation(signature.return_annotation)}
+
+
+_KINDS = ("positional-only", "positional-or-keyword", "var-positional", "keyword-only", "var-keyword")
+_ANYTHING = [
+    {"name": "args", "kind": "var-positional", "default": False},
+    {"name": "kwargs", "kind": "var-keyword", "default": False},
+]
+
+
+def _annotation(annotation):
+    """As text. One that is text already (`from __future__ import annotations`) is not evaluated."""
+    if type(annotation) is str:
+        return clip(annotation, _TEXT)
+    if annotation is None:
+        return "None"
+    import inspect
+
+    try:
+        return clip(plain(inspect.formatannotation(annotation)), _TEXT)
+    except BaseException:
+        return type_name(type(annotation))
+
+
+def _doc(found):
+    try:
+        doc = found.__doc__
+        if type(doc) is not str:
+            return None
+        import inspect
+
+        return clip(inspect.cleandoc(doc), _TEXT)
+    except BaseException:
+        return None
+
+
+def _methods(cls):
+    """Its public methods, its bases' among them."""
+    seen = set()
+    for base in type.mro(cls):
+        if base is object:
+            continue
+        for name, member in list(type.__dict__["__dict__"].__get__(base).items()):
+            if type(name) is not str or name.startswith("_") or name in seen:
+                continue
+            seen.add(name)
+            function = member.__func__ if type(member) in _WRAPPERS else member
+            if type(function) in _FUNCTIONS:
+                yield name, _signature(function, type(member) is not staticmethod)
+
+
+_WRAPPERS = (staticmethod, classmethod)
+_FUNCTIONS = (type(expose), type(list.append))
