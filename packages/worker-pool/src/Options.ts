@@ -9,8 +9,8 @@ export interface Options {
   /** Number of workers. Default: 2. */
   readonly size?: number | undefined
   /**
-   * The interpreter: a path, or a name on the `PATH`. Default: `FIREWEED_PYTHON`, then the one of `VIRTUAL_ENV`, then `.venv` in `cwd`,
-   * then `python3`, then `python`.
+   * The interpreter: a path, or a name on the `PATH`. Default: `FIREWEED_PYTHON`, then the one of `VIRTUAL_ENV`, of `.venv` in `cwd`, of
+   * `CONDA_PREFIX`, then what `uv python find` says in a project of uv's, then `python3`, then `python` (on Windows also `py`).
    */
   readonly python?: string | undefined
   /** Working folder of the workers. Default: that of this process. */

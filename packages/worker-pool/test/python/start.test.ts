@@ -122,7 +122,7 @@ it.live("a process number that is not the one here is not believed: nobody else 
 )
 
 describe("the interpreter is found", () => {
-  it.live("in FIREWEED_PYTHON, then VIRTUAL_ENV, then .venv, then on the PATH", () =>
+  it.live("in FIREWEED_PYTHON, then VIRTUAL_ENV, then .venv, then CONDA_PREFIX, then on the PATH", () =>
     Effect.gen(function* () {
       const home = yield* folder
       const make = (path: string): string => {
@@ -132,12 +132,14 @@ describe("the interpreter is found", () => {
         chmodSync(full, 0o755)
         return full
       }
-      for (const path of ["venv/bin", "cwd/.venv/bin", "path"])
+      for (const path of ["venv/bin", "cwd/.venv/bin", "path", "conda/bin", "empty"])
         mkdirSync(join(home, path), { recursive: true })
       const given = make("given")
       const venv = make("venv/bin/python")
       const local = make("cwd/.venv/bin/python")
       const named = make("path/python3")
+      const conda = make("conda/bin/python")
+      const CONDA_PREFIX = join(home, "conda")
       const cwd = join(home, "cwd")
       const PATH = join(home, "path")
       assert.strictEqual(
@@ -146,8 +148,64 @@ describe("the interpreter is found", () => {
       )
       assert.strictEqual(yield* find({ VIRTUAL_ENV: join(home, "venv"), PATH }, cwd), venv)
       assert.strictEqual(yield* find({ VIRTUAL_ENV: "", FIREWEED_PYTHON: "", PATH }, cwd), local)
+      assert.strictEqual(yield* find({ CONDA_PREFIX, PATH }, cwd), local)
+      assert.strictEqual(yield* find({ CONDA_PREFIX, PATH }, home), conda)
       assert.strictEqual(yield* find({ PATH }, home), named)
-      const error = yield* Effect.flip(find({ PATH: home }, home))
+      const VIRTUAL_ENV = join(home, "empty")
+      const error = yield* Effect.flip(find({ VIRTUAL_ENV, PATH: home }, home))
+      assert.strictEqual(error.reason, "interpreter-not-found")
+      assert.include(error.message, `VIRTUAL_ENV=${VIRTUAL_ENV} has no interpreter`)
+      assert.include(error.message, `${join(home, ".venv")} has no interpreter`)
+      assert.include(error.message, "no python3, no python on the PATH")
+      assert.include(error.message, "install Python 3.9 or newer")
+    })
+  )
+
+  it.live("by uv, where uv has a say", () =>
+    Effect.gen(function* () {
+      const exe = yield* python
+      const home = yield* folder
+      mkdirSync(join(home, "bin"))
+      mkdirSync(join(home, "project", "deep"), { recursive: true })
+      const PATH = `${join(home, "bin")}:/bin:/usr/bin`
+      // It is asked in the folder of the workers, and must not fetch anything.
+      script(
+        join(home, "bin", "uv"),
+        `[ "$*" = "python find" ] && [ "$UV_PYTHON_DOWNLOADS" = never ] && [ "$PWD" = "${join(home, "project", "deep")}" ] && echo "${exe}"`
+      )
+      writeFileSync(join(home, "bin", "python3"), "\u007fELF")
+      chmodSync(join(home, "bin", "python3"), 0o755)
+      const deep = join(home, "project", "deep")
+      assert.strictEqual(yield* find({ PATH }, deep), join(home, "bin", "python3"), "no project of uv")
+      for (const [name, text] of [
+        ["uv.lock", ""],
+        [".python-version", "3.12"],
+        ["pyproject.toml", "[project]\n[tool.uv.sources]\n"]
+      ] as const) {
+        writeFileSync(join(home, "project", name), text)
+        assert.strictEqual(yield* find({ PATH }, deep), exe, name)
+        rmSync(join(home, "project", name))
+      }
+      writeFileSync(join(home, "project", "pyproject.toml"), "[project]\n")
+      assert.strictEqual(yield* find({ PATH }, deep), join(home, "bin", "python3"), "a project of others")
+      // When it finds none the search goes on, and the error has its words.
+      writeFileSync(join(home, "project", "uv.toml"), "")
+      script(join(home, "bin", "uv"), `echo "error: No interpreter found for Python 9" >&2; exit 2`)
+      assert.strictEqual(yield* find({ PATH }, deep), join(home, "bin", "python3"))
+      rmSync(join(home, "bin", "python3"))
+      const error = yield* Effect.flip(find({ PATH: join(home, "bin") }, deep))
+      assert.include(error.message, `"uv python find" found none (error: No interpreter found for Python 9)`)
+    })
+  )
+
+  it.live("by the launcher, on Windows", () =>
+    Effect.gen(function* () {
+      const exe = yield* python
+      const home = yield* folder
+      script(join(home, "py"), `printf %s "${exe}"`)
+      const options = { python: undefined, cwd: home, env: { PATH: home } }
+      assert.strictEqual(yield* Interpreter.find({ ...options, platform: "win32" }), exe)
+      const error = yield* Effect.flip(Interpreter.find({ ...options, platform: "linux" }))
       assert.strictEqual(error.reason, "interpreter-not-found")
     })
   )
