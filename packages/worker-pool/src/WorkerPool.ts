@@ -213,7 +213,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
           const worker = workers.get(id)
           if (worker !== undefined && !isAlive(to)) onEnding(worker)
         },
-        onIdle: dispatcher.offer,
+        onRoom: dispatcher.offer,
         onOutput: (worker, stream, line) => {
           listeners.publish(() => ({ _tag: "Output", worker, output: stream, line }))
           output.write(worker, stream, line)

@@ -156,9 +156,9 @@ export const make = (options: Options): Peer => {
     serve()
   }
 
-  const cancel = (id: number): void => {
+  const cancel = (id: number, recall: boolean): void => {
     if (running?.id === id) {
-      if (!running.stubborn) running.fiber?.interruptUnsafe()
+      if (!running.stubborn && !recall) running.fiber?.interruptUnsafe()
       return
     }
     const waiting = queue.findIndex((job) => job.id === id)
@@ -238,7 +238,7 @@ export const make = (options: Options): Peer => {
       case Kind.Request.init:
         return initialize(meta)
       case Kind.Request.cancel:
-        return cancel(frame.id)
+        return cancel(frame.id, frame.meta.length > 0)
       case Kind.Request.ping:
         return send(Kind.Reply.pong, frame.id, {
           busy: running?.id ?? null,

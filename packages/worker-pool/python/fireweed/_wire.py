@@ -71,6 +71,15 @@ class Wire:
         while self._outbox and self._lock.acquire(False):
             self._drain()
 
+    def deliver(self, kind, call_id, flags, pieces=(), buffers=()):
+        """As `send`, but return only when the frame is written, whoever writes it: should the process die in what comes next, the parent
+        knows what came before.
+        """
+        self._outbox.append(_frame.encode(kind, call_id, flags, pieces, buffers))
+        while self._outbox:
+            if self._lock.acquire():
+                self._drain()
+
     def finish(self, timeout):
         """Wait until all that was sent is written (seconds), then keep the lock: nothing follows."""
         if self._lock.acquire(True, timeout):

@@ -133,7 +133,7 @@ class Worker:
                 if kind in (_frame.CALL, _frame.OPEN, _frame.CLOSE):
                     self._accept(kind, flags, call_id, payload)
                 elif kind == _frame.CANCEL:
-                    self._cancel(call_id)
+                    self._cancel(call_id, recall=len(payload[0]) > 0)
                 elif kind in (_frame.CALLBACK_RESULT, _frame.CALLBACK_ERROR):
                     self._callbacks.answer(kind, _codec(flags), call_id, payload)
                 elif kind == _frame.PING:
@@ -155,14 +155,14 @@ class Worker:
         self._waiting[call_id] = call
         self._queue.put(call)
 
-    def _cancel(self, call_id):
+    def _cancel(self, call_id, recall):
         call = self._waiting.pop(call_id, None)
         if call is not None:
             call.payload = None  # it stays in the queue for a while
             self._send(_frame.ERROR, call_id, _call.report("cancelled", False, "cancelled before it started"))
             return
         call = self._bell.running
-        if call is not None and call.id == call_id:
+        if call is not None and call.id == call_id and not recall:
             self._bell.cancel(call)
             self._callbacks.end(call)
 
@@ -190,7 +190,7 @@ class Worker:
             bell.running = None
             self._callbacks.end(call)
             self._logs.flush()
-            self._wire.send(*reply)
+            self._wire.deliver(*reply)
             call = reply = None  # an idle worker keeps no arguments and no result alive
         self._leave()
         _process.flush()

@@ -13,6 +13,8 @@ export interface Backlog {
   readonly mustWait: (request: Request) => boolean
   /** Puts a call at the end. */
   readonly add: (request: Request) => void
+  /** Puts a call that any worker may take back where it came from. */
+  readonly putBack: (request: Request) => void
   /** A call goes to its worker; its session is taken until {@link Backlog.finish}. */
   readonly start: (request: Request) => void
   /** A call was answered, or its worker is gone: the next of its session may run. */
@@ -74,16 +76,17 @@ export const make = (): Backlog => {
     const next = (lane.turn = LinkedQueue.shift(lane.line))
     if (next === undefined) return void lanes.delete(session)
     // It came before others that wait for this worker already.
-    const queue = turnsOf(session.worker)
-    let before = queue.head
-    while (before !== undefined && before.value.order < next.order) before = before.next
-    next.place = { _tag: "Queued", node: LinkedQueue.insert(queue, next, before) }
+    insert(turnsOf(session.worker), next)
   }
 
   return {
     mustWait: ({ session }) => session !== undefined && lanes.has(session),
     add: (request) => {
       request.place = { _tag: "Queued", node: LinkedQueue.push(queueFor(request), request) }
+      size++
+    },
+    putBack: (request) => {
+      insert(shared, request)
       size++
     },
     start: (request) => {
@@ -112,6 +115,13 @@ export const make = (): Backlog => {
       [shared, ...turns.values(), ...[...lanes.values()].map(({ line }) => line)].flatMap(LinkedQueue.values),
     size: () => size
   }
+}
+
+/** Puts a call among others by its order of arrival. */
+const insert = (queue: LinkedQueue.LinkedQueue<Request>, request: Request): void => {
+  let before = queue.head
+  while (before !== undefined && before.value.order < request.order) before = before.next
+  request.place = { _tag: "Queued", node: LinkedQueue.insert(queue, request, before) }
 }
 
 const added = <K, V>(map: Map<K, V>, key: K, value: V): V => {

@@ -19,7 +19,7 @@ export interface Dispatcher {
   readonly submit: (request: Request) => void
   /** The caller has left: the call is taken from the queue, or its worker told to stop. It is not settled any more. */
   readonly abandon: (request: Request) => void
-  /** The worker can take a call. */
+  /** The worker can take a call, or be sent one ahead. */
   readonly offer: (worker: Worker) => void
   /** The worker is gone: what waited for it alone is lost. */
   readonly retire: (worker: Worker) => void
@@ -51,7 +51,8 @@ export const make = (options: DispatcherOptions): Dispatcher => {
   const backlog = Backlog.make()
   // Workers with room for another call. One that drains or stops stays here until it is met.
   const open = new Set<Worker>()
-  let running = 0
+  // Calls that workers have, running or sent ahead.
+  let assigned = 0
   let closed = false
   const waiters = new Set<() => void>()
   let unavailable: ((target: string) => CallError) | undefined
@@ -79,35 +80,60 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       request.timers = []
     }
     const now = timers.now()
+    limitRun(request, now)
+    assign(request, worker, now)
+    // Behind the others: of those with the same load, the one that was given a call last is the last to get one.
+    open.delete(worker)
+    if (WorkerState.isAvailable(worker.state())) open.add(worker)
+  }
+
+  const limitRun = (request: Request, now = timers.now()): void => {
     const left = Math.min(
       request.deadline === undefined ? Number.POSITIVE_INFINITY : request.deadline.at - now,
       request.runLimit
     )
-    if (left < Number.POSITIVE_INFINITY) {
-      const length = request.deadline?.length ?? request.runLimit
-      request.timers.push(
-        timers.after(left, () => {
-          stop(request)
-          fail(request, () => exceeded(request, "running", length))
-        })
-      )
-    }
-    running++
+    if (left === Number.POSITIVE_INFINITY) return
+    const length = request.deadline?.length ?? request.runLimit
+    request.timers.push(
+      timers.after(left, () => {
+        stop(request)
+        fail(request, () => exceeded(request, "running", length))
+      })
+    )
+  }
+
+  const assign = (request: Request, worker: Worker, now: number): void => {
+    assigned++
     const id = worker.assign({
       kind: request.kind,
       codec: request.codec,
       payload: request.payload(now),
       settle: (outcome: Outcome) => {
-        running--
+        assigned--
         backlog.finish(request)
+        if (outcome._tag === "NotBegun") return { resume: () => submitAgain(request), broken: undefined }
         const { broken, result } = Requests.interpret(request, worker.id, outcome)
         return { resume: () => settle(request, result), broken }
       }
     })
     request.place = { _tag: "Running", worker, id }
-    // Behind the others: of those with the same load, the one that was given a call last is the last to get one.
-    open.delete(worker)
-    if (WorkerState.isAvailable(worker.state())) open.add(worker)
+  }
+
+  // The limits of its wait go on: the worker may be busy for longer than it seems.
+  const sendAhead = (request: Request, worker: Worker): void => {
+    backlog.start(request)
+    assign(request, worker, timers.now())
+  }
+
+  // It has waited in a worker for nothing. Its limits still hold.
+  const submitAgain = (request: Request): void => {
+    if (request.place._tag === "Settled") return
+    if (closed) return fail(request, () => poolClosed(request.target))
+    backlog.putBack(request)
+    const worker = leastLoaded()
+    if (worker !== undefined) return offer(worker)
+    const refused = refusal(request.target)
+    if (refused !== undefined) settle(request, Effect.fail(refused))
   }
 
   const enqueue = (request: Request): void => {
@@ -119,13 +145,16 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       )
     }
     backlog.add(request)
+    if (queued === 0 && request.session === undefined) offerAhead()
     const left =
       request.deadline === undefined ? Number.POSITIVE_INFINITY : request.deadline.at - timers.now()
     // One timer is enough: whichever limit comes first ends the wait.
     const patience = request.patient ? Number.POSITIVE_INFINITY : options.timeout
     if (Math.min(patience, left) === Number.POSITIVE_INFINITY) return
     request.timers.push(
-      timers.after(Math.min(patience, left), () =>
+      timers.after(Math.min(patience, left), () => {
+        if (hasBegun(request)) return limitRun(request)
+        stop(request)
         fail(request, () =>
           left <= patience && request.deadline !== undefined
             ? exceeded(request, "waiting", request.deadline.length)
@@ -136,7 +165,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
                 waited: Duration.millis(patience)
               })
         )
-      )
+      })
     )
   }
 
@@ -149,6 +178,12 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     if (closed) return stackless(() => poolClosed(target))
     const build = unavailable
     return build === undefined || someoneLives() ? undefined : stackless(() => build(target))
+  }
+
+  const ahead = (): number => {
+    let count = 0
+    for (const worker of options.workers()) count += worker.load() - worker.running()
+    return count
   }
 
   const notify = (): void => {
@@ -165,6 +200,29 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       if (best?.load() === 0) break
     }
     return best
+  }
+
+  const offer = (worker: Worker): void => {
+    while (WorkerState.isAvailable(worker.state())) {
+      const first = backlog.next(worker)
+      if (first === undefined) return void open.add(worker)
+      run(first, worker)
+    }
+    // A session's call waits for its turn here, and those that came later with it.
+    for (let spare = worker.spare(); spare > 0; spare--) {
+      const first = backlog.next(worker)
+      if (first === undefined || first.session !== undefined) return
+      sendAhead(first, worker)
+    }
+  }
+
+  // Nobody has room: the one with the most to spare may take it ahead.
+  const offerAhead = (): void => {
+    let best: Worker | undefined
+    for (const worker of options.workers()) {
+      if (worker.spare() > 0 && (best === undefined || worker.load() < best.load())) best = worker
+    }
+    if (best !== undefined) offer(best)
   }
 
   return {
@@ -192,13 +250,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       stop(request)
       leave(request)
     },
-    offer: (worker) => {
-      while (WorkerState.isAvailable(worker.state())) {
-        const first = backlog.next(worker)
-        if (first === undefined) return void open.add(worker)
-        run(first, worker)
-      }
-    },
+    offer,
     retire: (worker) => {
       open.delete(worker)
       for (const request of backlog.pinnedTo(worker)) fail(request, () => sessionLost(request))
@@ -221,8 +273,8 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       waiters.add(waiter)
       return Effect.sync(() => waiters.delete(waiter))
     }),
-    queued: backlog.size,
-    running: () => running
+    queued: () => backlog.size() + ahead(),
+    running: () => assigned - ahead()
   }
 }
 
@@ -230,6 +282,8 @@ export const make = (options: DispatcherOptions): Dispatcher => {
 const stop = ({ place }: Request): void => {
   if (place._tag === "Running") place.worker.cancel(place.id)
 }
+
+const hasBegun = ({ place }: Request): boolean => place._tag === "Running" && place.worker.hasBegun(place.id)
 
 const isGone = (worker: Worker): boolean => !WorkerState.isAlive(worker.state())
 

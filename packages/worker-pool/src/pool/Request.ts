@@ -65,7 +65,11 @@ export interface Meaning {
 }
 
 /** Reads an outcome. It reads the frame at once. */
-export const interpret = (request: Request, worker: string, outcome: Outcome): Meaning => {
+export const interpret = (
+  request: Request,
+  worker: string,
+  outcome: Exclude<Outcome, { readonly _tag: "NotBegun" }>
+): Meaning => {
   switch (outcome._tag) {
     case "Result": {
       const read = Codec.byId(outcome.frame.codec).decode(outcome.frame)

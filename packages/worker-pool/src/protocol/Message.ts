@@ -119,6 +119,10 @@ export const init = (options: {
     Json.encodeJson({ proto: Kind.PROTOCOL_VERSION, path: options.path, limits: { frame: options.maxFrame } })
   )
 
+/** Calls a call back: cancels it, but only if it has not begun. */
+export const recall = (id: number): Frame.Outgoing =>
+  Frame.make(Kind.Request.cancel, id, Json.encodeJson("waiting"))
+
 /** Reads HELLO. */
 export const readHello = (frame: Frame.Frame): Option.Option<Hello> => read(HelloSchema, frame)
 

@@ -16,10 +16,15 @@ import * as Message from "../protocol/Message.ts"
 import * as Handshake from "../transport/Handshake.ts"
 import type { Connect, End, Output, Transport } from "../transport/Transport.ts"
 import * as CallId from "./CallId.ts"
+import * as Pace from "./Pace.ts"
 import * as WorkerState from "./WorkerState.ts"
 
-/** What a call came to. `stuck` says that its worker was killed because this call did not stop when it was told to. */
+/**
+ * What a call came to. `NotBegun`: it waited in a worker behind another call, and was called back or its worker died, so that another
+ * worker may have it. `stuck` says that its worker was killed because this call did not stop when it was told to.
+ */
 export type Outcome =
+  | { readonly _tag: "NotBegun" }
   | { readonly _tag: "Result"; readonly frame: Frame }
   | { readonly _tag: "Failed"; readonly frame: Frame }
   | { readonly _tag: "Lost"; readonly end: End; readonly stuck: boolean }
@@ -54,8 +59,17 @@ export interface Worker {
   readonly served: () => number
   /** Calls it was given and has not answered, cancelled ones included. */
   readonly load: () => number
-  /** Gives it a call, only while its state is `ready`; answers the number that the call goes by until it is settled. */
+  /** Those of them that it has begun. */
+  readonly running: () => number
+  /** How many calls it may be sent ahead, to wait in it behind the one it runs. */
+  readonly spare: () => number
+  /**
+   * Gives it a call, only while its state is `ready` or it has something to spare; answers the number that the call goes by until it is
+   * settled.
+   */
   readonly assign: (assignment: Assignment) => number
+  /** Whether a call was begun, as far as this side can know; one that was sent ahead has not until those before it are answered. */
+  readonly hasBegun: (id: number) => boolean
   /**
    * Cancels a call that it runs, in three steps: a frame, the doorbell after 20 ms, the end of the worker after the grace. The assignment
    * is still told how it ended, and the call takes up its place until then. Any other number is left alone.
@@ -90,8 +104,8 @@ export interface WorkerOptions {
   readonly shutdownGrace: number
   /** Its state changed. */
   readonly onState: (worker: string, from: WorkerState.WorkerState, to: WorkerState.WorkerState) => void
-  /** It can take a call. */
-  readonly onIdle: (worker: Worker) => void
+  /** It can take a call, or be sent one ahead. */
+  readonly onRoom: (worker: Worker) => void
   readonly onOutput: (worker: string, output: Output, line: string) => void
 }
 
@@ -99,6 +113,10 @@ export interface WorkerOptions {
 interface InFlight {
   readonly id: number
   readonly assignment: Assignment
+  begun: boolean
+  cancelled: boolean
+  /** It was called back, and may come back unless it began before. */
+  recalled: boolean
   /** The next step of its cancellation. */
   timer: Timer | undefined
   /** It did not stop when it was told to. */
@@ -107,6 +125,8 @@ interface InFlight {
 
 /** Time between the frame of a cancellation and the doorbell, in milliseconds. */
 export const DOORBELL_AFTER = 20
+/** How long calls that were sent ahead wait behind one call before they are called back, in milliseconds. */
+export const RECALL_AFTER = 5
 
 /**
  * Starts a worker and waits until it is ready. At the end of the scope it is asked to leave, and killed when it does not within its
@@ -128,6 +148,12 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     const calls = new Map<number, InFlight>()
     let lastId = 0
     let served = 0
+    let pace = Pace.unknown
+    // When the call that runs began: it was sent, or the one before it was answered.
+    let beganAt = 0
+    let recallTimer: Timer | undefined
+    // Calls that were called back, and are neither answered nor here again.
+    let recalled = 0
     let refusal: StartError | undefined
     // A transport may tell of frames before it is handed over; what they ask for waits until then.
     let transport: Transport | undefined
@@ -171,14 +197,53 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       const call = calls.get(frame.id)
       if (call === undefined)
         return violate(`${Kind.nameOf(frame.kind)} for call ${frame.id}, which does not run`)
+      const outcome: Outcome = call.recalled && cameBack(frame) ? { _tag: "NotBegun" } : { _tag: tag, frame }
+      if (call.begun && outcome._tag !== "NotBegun") {
+        const now = timers.now()
+        pace = Pace.observe(pace, now - beganAt)
+        beganAt = now
+        served++
+        if (served === 1) Deferred.doneUnsafe(answered, Effect.void)
+      }
       forget(call)
-      served++
-      if (served === 1) Deferred.doneUnsafe(answered, Effect.void)
-      move("room")
-      const { broken: rule, resume } = call.assignment.settle({ _tag: tag, frame })
+      begin()
+      if (calls.size < options.concurrency) move("room")
+      const { broken: rule, resume } = call.assignment.settle(outcome)
       if (rule !== undefined) violate(`${rule.rule}: ${rule.detail}`)
-      if (WorkerState.isAvailable(state)) options.onIdle(worker)
+      if (WorkerState.isAvailable(state) || spare() > 0) options.onRoom(worker)
       resume()
+    }
+
+    // --- calls that wait in the worker
+
+    const spare = (): number =>
+      state === "busy" && options.concurrency === 1 && recalled === 0
+        ? Math.max(0, Pace.ahead(pace) - (calls.size - 1))
+        : 0
+
+    // The oldest call is the one that runs: a worker answers in the order in which it was asked.
+    const begin = (): void => {
+      if (options.concurrency > 1) return
+      const [first] = calls.values()
+      if (first === undefined || first.begun) return
+      first.begun = true
+      if (first.cancelled) insist(first)
+    }
+
+    // What was thought to be quick is not: others may be free sooner.
+    const watch = (running: InFlight): void => {
+      recallTimer = timers.after(RECALL_AFTER, () => {
+        recallTimer = undefined
+        const [first] = calls.values()
+        if (first === undefined || calls.size === 1) return
+        if (first !== running) return watch(first)
+        for (const call of calls.values()) {
+          if (call.begun || call.cancelled) continue
+          call.recalled = true
+          recalled++
+          send(Message.recall(call.id))
+        }
+      })
     }
 
     // The worker cannot be trusted with another call: which answer belongs to which is not known any more.
@@ -219,6 +284,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     const onEnd = (plain: End): void => {
       const end = explain(plain)
       move("end")
+      if (recallTimer !== undefined) timers.cancel(recallTimer)
       const lost = [...calls.values()]
       for (const call of lost) forget(call)
       Deferred.doneUnsafe(
@@ -226,19 +292,27 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
         Effect.suspend(() => Effect.fail(Handshake.ended(end, expected, refusal)))
       )
       Deferred.doneUnsafe(gone, Effect.succeed(end))
-      const settled = lost.map(({ assignment, stuck }) => assignment.settle({ _tag: "Lost", end, stuck }))
+      const settled = lost.map(({ assignment, begun, stuck }) =>
+        assignment.settle(begun ? { _tag: "Lost", end, stuck } : { _tag: "NotBegun" })
+      )
       for (const { resume } of settled) resume()
     }
 
     const forget = (call: InFlight): void => {
       calls.delete(call.id)
+      if (call.recalled) recalled--
       if (call.timer !== undefined) timers.cancel(call.timer)
     }
 
     const cancel = (id: number): void => {
       const call = calls.get(id)
-      if (call === undefined || call.timer !== undefined || !WorkerState.isAlive(state)) return
+      if (call === undefined || call.cancelled || !WorkerState.isAlive(state)) return
+      call.cancelled = true
       send(Frames.make(Kind.Request.cancel, id))
+      if (call.begun) insist(call)
+    }
+
+    const insist = (call: InFlight): void => {
       call.timer = timers.after(DOORBELL_AFTER, () => {
         through((to) => to.interrupt())
         call.timer = timers.after(options.cancelGrace - DOORBELL_AFTER, () => {
@@ -260,11 +334,29 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       pid: () => transport?.pid(),
       served: () => served,
       load: () => calls.size,
+      running: () => Math.min(calls.size, options.concurrency),
+      spare,
+      hasBegun: (id) => calls.get(id)?.begun ?? true,
       assign: (assignment) => {
-        if (!WorkerState.isAvailable(state))
+        if (!WorkerState.isAvailable(state) && spare() === 0)
           throw new Error(`worker ${options.id} was given a call while ${state}`)
         const id = (lastId = CallId.next(lastId, (id) => calls.has(id)))
-        calls.set(id, { id, assignment, timer: undefined, stuck: false })
+        const begun = calls.size < options.concurrency
+        const call = {
+          id,
+          assignment,
+          begun,
+          cancelled: false,
+          recalled: false,
+          timer: undefined,
+          stuck: false
+        }
+        calls.set(id, call)
+        if (begun) beganAt = timers.now()
+        else if (recallTimer === undefined) {
+          const [first] = calls.values()
+          watch(first ?? call)
+        }
         if (calls.size >= options.concurrency) move("full")
         send({ kind: assignment.kind, codec: assignment.codec, id, ...assignment.payload })
         return id
@@ -305,3 +397,8 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     yield* Effect.onExit(Deferred.await(readiness), () => Effect.sync(() => timers.cancel(limit)))
     return worker
   })
+
+/** Whether a call that was called back had not begun. */
+const cameBack = (frame: Frame): boolean =>
+  frame.kind === Kind.Reply.error &&
+  Option.exists(Message.readError(frame), ({ code, started }) => code === "cancelled" && !started)

@@ -33,12 +33,15 @@ class FakeWorker implements Worker {
   readonly cancelled: Array<string> = []
   now: WorkerState = "ready"
   readonly capacity: number
+  /** Calls that it may be sent ahead. */
+  readonly prefetch: number
   readonly calls = new Map<number, { readonly name: string; readonly assignment: Assignment }>()
   readonly given: Array<string> = []
 
-  constructor(id: string, capacity: number) {
+  constructor(id: string, capacity: number, prefetch: number) {
     this.id = id
     this.capacity = capacity
+    this.prefetch = prefetch
   }
   state(): WorkerState {
     return this.now
@@ -52,15 +55,24 @@ class FakeWorker implements Worker {
   load(): number {
     return this.calls.size
   }
+  running(): number {
+    return Math.min(this.calls.size, this.capacity)
+  }
+  spare(): number {
+    return this.now === "busy" ? this.prefetch - (this.calls.size - this.capacity) : 0
+  }
+  hasBegun(id: number): boolean {
+    return [...this.calls.keys()].indexOf(id) < this.capacity
+  }
   drain(): void {
     this.now = "draining"
   }
   assign(assignment: Assignment): number {
-    assert.strictEqual(this.now, "ready", `${this.id} was given a call while ${this.now}`)
+    assert.isTrue(this.now === "ready" || this.spare() > 0, `${this.id} was given a call while ${this.now}`)
     const name = new TextDecoder().decode(assignment.payload.pieces[0])
     this.given.push(name)
     this.calls.set(this.given.length, { name, assignment })
-    if (this.calls.size === this.capacity) this.now = "busy"
+    if (this.calls.size >= this.capacity && this.now === "ready") this.now = "busy"
     return this.given.length
   }
   cancel(id: number): void {
@@ -71,7 +83,7 @@ class FakeWorker implements Worker {
     for (const [id, call] of this.calls) {
       if (name !== undefined && call.name !== name) continue
       this.calls.delete(id)
-      if (this.now === "busy") this.now = "ready"
+      if (this.now === "busy" && this.calls.size < this.capacity) this.now = "ready"
       return call.assignment
     }
     return undefined
@@ -102,8 +114,8 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
     const outcomes = new Map<string, string>()
     let order = 0
 
-    const hire = (id: string, capacity = 1): FakeWorker => {
-      const worker = new FakeWorker(id, capacity)
+    const hire = (id: string, capacity = 1, prefetch = 0): FakeWorker => {
+      const worker = new FakeWorker(id, capacity, prefetch)
       workers.push(worker)
       dispatcher.offer(worker)
       return worker
@@ -147,19 +159,24 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
         _tag: "Result",
         frame: { kind: 0x83, codec: 1, id: 1, meta: Json.encodeJson("ok"), buffers: [] }
       })
-      if (worker.now === "ready") dispatcher.offer(worker)
+      if (worker.now === "ready" || worker.spare() > 0) dispatcher.offer(worker)
       settled?.resume()
     }
+    /** It is called back, since the call before it takes its time. */
+    const comeBack = (worker: FakeWorker, name: string): void =>
+      worker.take(name)?.settle({ _tag: "NotBegun" }).resume()
     const die = (worker: FakeWorker): void => {
       worker.now = "terminated"
       dispatcher.retire(worker)
       const lost: Array<Assignment> = []
       for (let call = worker.take(); call !== undefined; call = worker.take()) lost.push(call)
       const end = { reason: "exit", exitCode: 1, signal: null, detail: "exited", stderr: "" } as const
-      const settled = lost.map((call) => call.settle({ _tag: "Lost", stuck: false, end }))
+      const settled = lost.map((call, index) =>
+        call.settle(index < worker.capacity ? { _tag: "Lost", stuck: false, end } : { _tag: "NotBegun" })
+      )
       for (const { resume } of settled) resume()
     }
-    return { timers, dispatcher, outcomes, hire, submit, answer, die }
+    return { timers, dispatcher, outcomes, hire, submit, answer, comeBack, die }
   })
 
 const describeOutcome = (exit: Exit.Exit<unknown, CallError>): string => {
@@ -505,11 +522,119 @@ describe("a pool without workers", () => {
   )
 })
 
+describe("calls are sent ahead to a busy worker", () => {
+  it.effect("only when none has room, to the one with the least to do, as many as it has to spare", () =>
+    Effect.gen(function* () {
+      const { answer, dispatcher, hire, outcomes, submit } = yield* setUp()
+      const [a, b] = [hire("a", 1, 2), hire("b", 1, 1)]
+      for (const name of ["1", "2", "3", "4", "5", "6"]) submit(name)
+      assert.deepStrictEqual(
+        [a.given, b.given],
+        [
+          ["1", "3", "5"],
+          ["2", "4"]
+        ]
+      )
+      assert.deepStrictEqual([dispatcher.running(), dispatcher.queued()], [2, 4])
+      answer(b)
+      assert.deepStrictEqual(b.given, ["2", "4", "6"])
+      for (let round = 0; round < 3; round++) for (const worker of [a, b]) answer(worker)
+      assert.strictEqual(outcomes.size, 6)
+    })
+  )
+
+  it.effect("one that comes back goes to whoever has room, or waits where it came from", () =>
+    Effect.gen(function* () {
+      const { answer, comeBack, hire, outcomes, submit } = yield* setUp()
+      const [a, b] = [hire("a", 1, 1), hire("b")]
+      for (const name of ["1", "2", "3", "4"]) submit(name)
+      assert.deepStrictEqual([a.given, b.given], [["1", "3"], ["2"]])
+      comeBack(a, "3")
+      answer(b)
+      assert.deepStrictEqual(b.given, ["2", "3"], "before 4, which came later")
+      answer(b)
+      assert.deepStrictEqual(b.given, ["2", "3", "4"])
+      answer(b)
+      submit("5")
+      submit("6")
+      assert.deepStrictEqual([a.given.at(-1), b.given.at(-1)], ["6", "5"])
+      answer(b)
+      comeBack(a, "6")
+      assert.strictEqual(b.given.at(-1), "6", "at once, since there is room")
+      assert.isFalse(outcomes.has("6"))
+    })
+  )
+
+  it.effect("a session's calls are not, and those that came later wait behind them", () =>
+    Effect.gen(function* () {
+      const { answer, hire, submit } = yield* setUp()
+      const a = hire("a", 1, 4)
+      submit("1")
+      submit("2", { pinned: a })
+      submit("3")
+      assert.deepStrictEqual(a.given, ["1"])
+      answer(a)
+      assert.deepStrictEqual(a.given, ["1", "2", "3"])
+    })
+  )
+
+  it.effect("a death costs them nothing: they go to another worker", () =>
+    Effect.gen(function* () {
+      const { answer, die, hire, outcomes, submit } = yield* setUp()
+      const a = hire("a", 1, 4)
+      for (const name of ["1", "2", "3"]) submit(name)
+      die(a)
+      assert.deepStrictEqual([...outcomes], [["1", "WorkerLost exit"]])
+      const b = hire("b")
+      answer(b)
+      answer(b)
+      assert.deepStrictEqual([...outcomes].slice(1), [
+        ["2", "value ok"],
+        ["3", "value ok"]
+      ])
+    })
+  )
+
+  it.effect("the limits of their wait hold there, and their deadline as they run", () =>
+    Effect.gen(function* () {
+      const { answer, hire, outcomes, submit } = yield* setUp({ timeout: 100 })
+      const a = hire("a", 1, 4)
+      submit("1")
+      submit("2", { deadline: 50 })
+      submit("3")
+      submit("4", { deadline: 300 })
+      yield* TestClock.adjust(50)
+      assert.strictEqual(outcomes.get("2"), "DeadlineExceeded waiting")
+      assert.deepStrictEqual(a.cancelled, ["2"])
+      a.take("2")
+      answer(a)
+      answer(a)
+      yield* TestClock.adjust(100)
+      assert.isFalse(outcomes.has("4"), "it runs, so its wait is over")
+      yield* TestClock.adjust(150)
+      assert.strictEqual(outcomes.get("4"), "DeadlineExceeded running")
+      assert.deepStrictEqual(a.cancelled, ["2", "4"])
+    })
+  )
+
+  it.effect("one whose caller leaves is called off", () =>
+    Effect.gen(function* () {
+      const { dispatcher, hire, outcomes, submit } = yield* setUp()
+      const a = hire("a", 1, 4)
+      submit("1")
+      dispatcher.abandon(submit("2"))
+      assert.deepStrictEqual(a.cancelled, ["2"])
+      a.take("2")?.settle({ _tag: "NotBegun" }).resume()
+      assert.deepStrictEqual([outcomes.size, dispatcher.queued()], [0, 0])
+    })
+  )
+})
+
 it.effect(
   "under a random mix of all of it, every call is settled at most once, and nothing is left behind",
   () =>
     Effect.gen(function* () {
-      const { answer, die, dispatcher, hire, outcomes, submit, timers } = yield* setUp({
+      const { answer, comeBack, die, dispatcher, hire, outcomes, submit, timers } = yield* setUp({
         limit: 20,
         timeout: 300
       })
@@ -544,8 +669,10 @@ it.effect(
             break
           case 3:
           case 4:
-            if (worker !== undefined && worker.load() > 0)
-              answer(worker, [...worker.calls.values()][random(worker.load())]?.name)
+            if (worker !== undefined && worker.load() > 0 && random(5) > 0)
+              answer(worker, [...worker.calls.values()][random(worker.running())]?.name)
+            else if (worker !== undefined && worker.load() > worker.running())
+              comeBack(worker, [...worker.calls.values()].at(-1)?.name ?? "")
             break
           case 5:
             if (request !== undefined && request.place._tag !== "Settled") {
@@ -559,7 +686,7 @@ it.effect(
           default:
             if (worker !== undefined && worker.now !== "terminated" && random(10) === 0) die(worker)
             if (staff.filter((one) => one.now !== "terminated").length < 3)
-              staff.push(hire(`${step}`, 1 + random(4)))
+              staff.push(random(2) === 0 ? hire(`${step}`, 1 + random(4)) : hire(`${step}`, 1, random(4)))
         }
       }
       yield* TestClock.adjust(1_000)

@@ -73,7 +73,7 @@ const setUp = (options: { readonly concurrency: number }) =>
       cancelGrace: 500,
       shutdownGrace: 1_000,
       onState: (_id, from, to) => void sent.push(`${from} -> ${to}`),
-      onIdle: () => void sent.push("has room"),
+      onRoom: () => void sent.push("has room"),
       onOutput: () => undefined
     })
     const assign = (name: string): number =>
@@ -170,6 +170,81 @@ describe("several calls in flight", () => {
           `a lost: broke the protocol: RESULT for call ${id}, which does not run`
         ])
       }
+    })
+  )
+})
+
+describe("calls are sent ahead to a worker that is quick", () => {
+  /** A worker that has answered one call at once. */
+  const quick = Effect.gen(function* () {
+    const all = yield* setUp({ concurrency: 1 })
+    assert.strictEqual(all.worker.spare(), 0)
+    all.reply(Kind.Reply.result, all.assign("first"), null)
+    all.sent.length = 0
+    all.outcomes.length = 0
+    return all
+  })
+  const cancelled = { code: "cancelled", started: false, message: "" }
+
+  it.effect("behind the one it runs; each begins when those before it are answered", () =>
+    Effect.gen(function* () {
+      const { assign, outcomes, reply, sent, worker } = yield* quick
+      assert.strictEqual(worker.spare(), 0, "while it is ready it has no need")
+      const [a, b] = [assign("a"), assign("b")]
+      assert.isAbove(worker.spare(), 10)
+      assert.deepStrictEqual([worker.hasBegun(a), worker.hasBegun(b)], [true, false])
+      assert.deepStrictEqual([worker.load(), worker.running(), worker.state()], [2, 1, "busy"])
+      reply(Kind.Reply.result, a, null)
+      assert.isTrue(worker.hasBegun(b))
+      assert.strictEqual(worker.state(), "busy")
+      reply(Kind.Reply.result, b, null)
+      assert.deepStrictEqual(outcomes, ["a Result", "b Result"])
+      assert.deepStrictEqual(sent.slice(-2), ["busy -> ready", "has room"])
+    })
+  )
+
+  it.effect("and called back when it turns out not to be; until then it gets no more", () =>
+    Effect.gen(function* () {
+      const { assign, outcomes, reply, sent, worker } = yield* quick
+      const [a, b, c] = [assign("a"), assign("b"), assign("c")]
+      sent.length = 0
+      yield* TestClock.adjust(Worker.RECALL_AFTER)
+      assert.deepStrictEqual(sent, [`CANCEL ${b}`, `CANCEL ${c}`])
+      assert.strictEqual(worker.spare(), 0)
+      assert.throws(() => assign("d"))
+      reply(Kind.Reply.error, b, cancelled)
+      // This one had begun when it was called back, so it is answered.
+      reply(Kind.Reply.result, a, null)
+      reply(Kind.Reply.result, c, null)
+      assert.deepStrictEqual(outcomes, ["b NotBegun", "a Result", "c Result"])
+      yield* TestClock.adjust(1_000)
+      assert.notInclude(sent, "SIGUSR1")
+      assert.strictEqual(worker.served(), 3)
+    })
+  )
+
+  it.effect("one that is cancelled while it waits does not cost the worker its life", () =>
+    Effect.gen(function* () {
+      const { assign, outcomes, reply, sent, worker } = yield* quick
+      const [a, b] = [assign("a"), assign("b")]
+      sent.length = 0
+      worker.cancel(b)
+      yield* TestClock.adjust(2_000)
+      assert.deepStrictEqual(sent, [`CANCEL ${b}`])
+      reply(Kind.Reply.result, a, null)
+      yield* TestClock.adjust(20)
+      assert.deepStrictEqual(sent.slice(1), ["SIGUSR1"], "it may have begun before it was told")
+      reply(Kind.Reply.error, b, cancelled)
+      assert.deepStrictEqual(outcomes, ["a Result", "b Failed"])
+    })
+  )
+
+  it.effect("and a death costs them nothing", () =>
+    Effect.gen(function* () {
+      const { assign, end, outcomes } = yield* quick
+      for (const name of ["a", "b", "c"]) assign(name)
+      end("SIGKILL")
+      assert.deepStrictEqual(outcomes, ["a lost: killed by SIGKILL", "b NotBegun", "c NotBegun"])
     })
   )
 })
