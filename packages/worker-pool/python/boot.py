@@ -1,4 +1,5 @@
-"""What the parent starts: `python boot.py`, with the descriptors of PROTOCOL.md and FIREWEED_TOKEN in the environment.
+"""What the parent starts: `python boot.py`, with the descriptors of PROTOCOL.md and FIREWEED_TOKEN in the environment;
+`python boot.py check ...` for what the interpreter is and has.
 
 This file must parse on Python 2.7: it says politely that an interpreter is too old. All else is in the package beside
 it, which is imported rather than run, so that Python keeps its compiled form.
@@ -22,7 +23,7 @@ def refuse():
     os._exit(78)
 
 
-def load():
+def load(role):
     here = os.path.dirname(os.path.abspath(__file__))
     # Python puts the folder of a script first in sys.path (not under -I or -P): it is there for this import only, so
     # that nothing in it can shadow a module of the user.
@@ -30,7 +31,10 @@ def load():
         del sys.path[0]
     sys.path.insert(0, here)
     try:
-        from fireweed._worker import main
+        if role == "check":
+            from fireweed._environment import main
+        else:
+            from fireweed._worker import main
     finally:
         del sys.path[0]
     return main
@@ -40,4 +44,4 @@ if __name__ == "__main__":
     if tuple(sys.version_info)[:2] < NEED:
         refuse()
     began = time.monotonic()
-    load()(began)
+    load("".join(sys.argv[1:2]))(began)

@@ -304,12 +304,14 @@ const StartErrorBase: Base<
         "exited",
         "timeout",
         "handshake",
-        "init"
+        "init",
+        "requirement-not-met"
       ]
     >
     readonly interpreter: Schema.String
     readonly detail: Schema.String
     readonly stderr: Schema.String
+    readonly fix: Schema.optionalKey<Schema.String>
   }
 > = Schema.TaggedError<StartError>()("StartError", {
   reason: Schema.Literals([
@@ -321,11 +323,13 @@ const StartErrorBase: Base<
     "exited",
     "timeout",
     "handshake",
-    "init"
+    "init",
+    "requirement-not-met"
   ]),
   interpreter: Schema.String,
   detail: Schema.String,
-  stderr: Schema.String
+  stderr: Schema.String,
+  fix: Schema.optionalKey(Schema.String)
 })
 
 /**
@@ -348,6 +352,8 @@ export class StartError extends StartErrorBase {
       case "interpreter-not-found":
       case "interpreter-not-executable":
         return "install Python 3.9 or newer, or name one in the option `python` or in FIREWEED_PYTHON"
+      case "requirement-not-met":
+        return this.fix ?? "install it for this interpreter, or change the option `requires`"
       case "folder-not-found":
         return "create the folder, or change the option `cwd`"
       case "runtime-not-found":

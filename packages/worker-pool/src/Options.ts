@@ -19,6 +19,12 @@ export interface Options {
   readonly env?: { readonly [name: string]: string } | undefined
   /** Folders that Python modules are imported from, before Python's own; relative ones start from `cwd`. Default: `cwd`. */
   readonly pythonPath?: ReadonlyArray<string> | undefined
+  /**
+   * What the interpreter must have: names of distributions or modules, with versions as `pip` has them, such as `"pandas>=2,<3"`. It is asked once
+   * in this program for each interpreter, environment and folder; what is missing is a `StartError` with the command that installs it.
+   * Default: nothing, and nobody is asked.
+   */
+  readonly requires?: ReadonlyArray<string> | undefined
   /** The queue of calls that find all workers busy. */
   readonly queue?:
     | {

@@ -42,8 +42,8 @@ import * as Sessions from "./pool/Sessions.ts"
 import type { PoolEvent } from "./PoolEvent.ts"
 import * as Codec from "./protocol/Codec.ts"
 import * as Kind from "./protocol/Kind.ts"
+import * as PythonEnvironment from "./PythonEnvironment.ts"
 import * as Supervisor from "./recovery/Supervisor.ts"
-import * as Interpreter from "./transport/Interpreter.ts"
 import * as Process from "./transport/Process.ts"
 import * as Sweep from "./transport/Sweep.ts"
 import type { WorkerState } from "./worker/WorkerState.ts"
@@ -146,9 +146,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
     const settings = decode(options)
     const cwd = resolve(settings.cwd ?? process.cwd())
     const interpreter =
-      settings.connect === undefined
-        ? yield* Interpreter.find({ python: settings.python, cwd, env: { ...process.env, ...settings.env } })
-        : "custom transport"
+      settings.connect === undefined ? yield* PythonEnvironment.suitable(settings, cwd) : "custom transport"
     const mark = settings.connect === undefined ? yield* Sweep.mark(settings.sweep) : {}
     const connect =
       settings.connect ??

@@ -1,4 +1,5 @@
 export * as CallError from "./CallError.ts"
 export type * as PoolEvent from "./PoolEvent.ts"
 export * as Py from "./Py.ts"
+export * as PythonEnvironment from "./PythonEnvironment.ts"
 export * as WorkerPool from "./WorkerPool.ts"

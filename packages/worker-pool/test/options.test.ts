@@ -39,6 +39,7 @@ it("the defaults", () => {
     size: 2,
     env: {},
     pythonPath: ["."],
+    requires: [],
     queue: { limit: 1_000, timeout: 10_000 },
     maxSessions: 10_000,
     startTimeout: 30_000,

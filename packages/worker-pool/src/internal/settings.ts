@@ -12,8 +12,8 @@ import type { Connect } from "../transport/Transport.ts"
 export type Settings = typeof Options.Type
 
 /** Throws a `TypeError` that names the option at fault. */
-export const decode = (options: unknown): Settings =>
-  Result.getOrThrowWith(decodeOptions(options), (error) => new TypeError(`WorkerPool.make: ${error.message}`))
+export const decode = (options: unknown, who = "WorkerPool.make"): Settings =>
+  Result.getOrThrowWith(decodeOptions(options), (error) => new TypeError(`${who}: ${error.message}`))
 
 const isInput = (u: unknown): u is Duration.Input =>
   typeof u === "number" ||
@@ -50,12 +50,21 @@ const whole = (minimum: number, maximum: number, fallback: number) =>
 /** Below this the doorbell would ring after the end. */
 const MIN_GRACE = 50
 
+/** A name, and versions as `pip` has them. */
+const Requirement = Schema.String.check(
+  Schema.isPattern(
+    /^[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9_])?\s*(?:(?:[<>=!~]=|[<>])\s*[\w.*+!-]+(?:\s*,\s*(?:[<>=!~]=|[<>])\s*[\w.*+!-]+)*)?$/,
+    { expected: 'a name with or without versions, such as "numpy" or "pandas>=2,<3"' }
+  )
+)
+
 const Options = Schema.Struct({
   size: whole(1, 1_024, 2),
   python: Schema.optional(Schema.NonEmptyString),
   cwd: Schema.optional(Schema.NonEmptyString),
   env: Schema.Record(Schema.String, Schema.String).pipe(Schema.withDecodingDefault(Effect.succeed({}))),
   pythonPath: Schema.Array(Schema.String).pipe(Schema.withDecodingDefault(Effect.succeed(["."]))),
+  requires: Schema.Array(Requirement).pipe(Schema.withDecodingDefault(Effect.succeed([]))),
   queue: Schema.Struct({ limit: whole(0, 10_000_000, 1_000), timeout: millis(10_000) }).pipe(
     Schema.withDecodingDefault(Effect.succeed({}))
   ),

@@ -5,18 +5,16 @@
  */
 import { spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
-import { existsSync, statSync } from "node:fs"
 import process from "node:process"
 import type { Readable, Writable } from "node:stream"
-import { fileURLToPath } from "node:url"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
-import { StartError } from "../CallError.ts"
+import type { StartError } from "../CallError.ts"
 import * as Message from "../protocol/Message.ts"
-import { bootScript } from "../PythonRuntime.ts"
 import * as Channel from "./Channel.ts"
+import * as Launch from "./Launch.ts"
 import type { Connect, Events, Identity, Transport } from "./Transport.ts"
 
 /** What a worker process is started with. */
@@ -40,23 +38,7 @@ export const connect =
   (options: ProcessOptions): Connect =>
   (identity, events) =>
     Effect.gen(function* () {
-      const runtime = bootPath()
-      if (runtime === undefined) {
-        return yield* new StartError({
-          reason: "runtime-not-found",
-          interpreter: options.interpreter,
-          detail: `the Python half of this package is not at ${bootScript.href}`,
-          stderr: ""
-        })
-      }
-      if (!isFolder(options.cwd)) {
-        return yield* new StartError({
-          reason: "folder-not-found",
-          interpreter: options.interpreter,
-          detail: `its working folder ${options.cwd} does not exist`,
-          stderr: ""
-        })
-      }
+      const runtime = yield* Launch.preflight(options)
       const fork = yield* FiberSet.makeRuntime<never, void>()
       const ended = yield* Deferred.make<void>()
       const worker = yield* Effect.acquireRelease(
@@ -96,11 +78,11 @@ interface Attached {
 const start = (
   options: ProcessOptions,
   identity: Identity,
-  runtime: string
+  runtime: ReadonlyArray<string>
 ): Effect.Effect<ChildProcess, StartError> =>
   Effect.try({
     try: () =>
-      spawn(options.interpreter, [runtime], {
+      spawn(options.interpreter, [...runtime], {
         cwd: options.cwd,
         env: {
           ...process.env,
@@ -115,7 +97,7 @@ const start = (
         detached: process.platform !== "win32",
         windowsHide: true
       }),
-    catch: (cause) => spawnError(cause instanceof Error ? cause : new Error(String(cause)), options)
+    catch: (cause) => Launch.failure(cause, options.interpreter)
   })
 
 const attach = (
@@ -178,28 +160,16 @@ const attach = (
       kill: channel.kill
     },
     spawned: Effect.callback<void, StartError>((resume) => {
-      answer = () => resume(failure === undefined ? Effect.void : Effect.fail(spawnError(failure, options)))
+      answer = () =>
+        resume(
+          failure === undefined ? Effect.void : Effect.fail(Launch.failure(failure, options.interpreter))
+        )
       if (failure !== undefined || child.pid !== undefined) answer()
     })
   }
 }
 
 const ignore = (): void => {}
-
-// A bundler that moves this code leaves the Python files behind, and one that loads it over the network has none.
-const bootPath = (): string | undefined => {
-  if (bootScript.protocol !== "file:") return undefined
-  const path = fileURLToPath(bootScript)
-  return existsSync(path) ? path : undefined
-}
-
-const isFolder = (path: string): boolean => {
-  try {
-    return statSync(path).isDirectory()
-  } catch {
-    return false
-  }
-}
 
 // 0, 1 and -1 mean groups, or everybody.
 const signal = (pid: number, name: NodeJS.Signals): void => {
@@ -222,12 +192,3 @@ const pidOf = (hello: Message.Hello, child: ChildProcess): Option.Option<number>
 const killGroup = (pid: number | undefined): void => {
   if (pid !== undefined && process.platform !== "win32") signal(-pid, "SIGKILL")
 }
-
-const spawnError = (error: Error, options: ProcessOptions): StartError =>
-  new StartError({
-    reason:
-      "code" in error && error.code === "ENOENT" ? "interpreter-not-found" : "interpreter-not-executable",
-    interpreter: options.interpreter,
-    detail: "code" in error && error.code === "ENOENT" ? "no such file" : `cannot be run: ${error.message}`,
-    stderr: ""
-  })
