@@ -275,13 +275,16 @@ const describe = (
       detail: `broke the protocol (${seen.broken.rule}): ${seen.broken.detail}`
     }
   }
-  if (seen.closedPipes) return { ...base, reason: "eof", detail: "closed its pipes and lived on" }
+  // Its end may be told late; one that is not the kill's was its own, before.
+  if (seen.closedPipes && base.signal === "SIGKILL")
+    return { ...base, reason: "eof", detail: "closed its pipes and lived on" }
   const half = seen.partial ? ", in the middle of a frame" : ""
   if (seen.unknown !== undefined) return { ...base, reason: "eof", detail: `${seen.unknown}${half}` }
   if (base.signal !== null) {
-    const detail = seen.killed
-      ? "ended by its pool"
-      : `killed by ${base.signal}${base.signal === "SIGKILL" ? ", not by its pool: possibly out of memory" : ""}${half}`
+    const detail =
+      seen.killed && base.signal === "SIGKILL"
+        ? "ended by its pool"
+        : `killed by ${base.signal}${base.signal === "SIGKILL" ? ", not by its pool: possibly out of memory" : ""}${half}`
     return { ...base, reason: "signal", detail }
   }
   return { ...base, reason: "exit", detail: `exited with status ${base.exitCode ?? "unknown"}${half}` }

@@ -118,9 +118,9 @@ export const start: Section<StartFault> = {
     ),
     refused(
       "a program that kills itself",
-      script(() => "kill -9 $$"),
+      script(() => "kill -TERM $$"),
       "exited",
-      { detail: /SIGKILL/ }
+      { detail: /SIGTERM/ }
     ),
     refused(
       "a program with something to say",
