@@ -189,11 +189,7 @@ export const exceptions: Section<Fault> = {
       ]),
       raised("SyntaxError")
     ),
-    gives(
-      "NUL in the source",
-      importing("nul", "value = '\0'"),
-      raised(/SyntaxError|ValueError/)
-    ),
+    gives("NUL in the source", importing("nul", "value = '\0'"), raised(/SyntaxError|ValueError/)),
     gives(
       "a module that imports one that is missing",
       importing("outer", "import nowhere_to_be_found; value = 1"),
