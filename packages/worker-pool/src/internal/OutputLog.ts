@@ -26,21 +26,19 @@ export const make = (enabled: boolean): Effect.Effect<OutputLog, never, Scope.Sc
   return Effect.gen(function* () {
     const lines = yield* Queue.dropping<Line>(BACKLOG)
     let dropped = 0
-    const pump = Effect.forever(
-      Effect.flatMap(Queue.takeAll(lines), (batch) => {
-        const missed = dropped
-        dropped = 0
-        return Effect.andThen(
-          Effect.forEach(batch, log, { discard: true }),
-          missed === 0 ? Effect.void : Effect.logWarning(`${missed} lines of workers' output were dropped`)
-        )
-      })
-    )
-    yield* Effect.forkScoped(pump)
+    const tell = (batch: Iterable<Line>): Effect.Effect<void> => {
+      const missed = dropped
+      dropped = 0
+      return Effect.andThen(
+        Effect.forEach(batch, log, { discard: true }),
+        missed === 0 ? Effect.void : Effect.logWarning(`${missed} lines of workers' output were dropped`)
+      )
+    }
+    // What was taken is told, or it would be lost without being counted.
+    const pump = Effect.uninterruptibleMask((restore) => Effect.flatMap(restore(Queue.takeAll(lines)), tell))
+    yield* Effect.forkScoped(Effect.forever(pump))
     // What was printed last is often what matters most.
-    yield* Effect.addFinalizer(() =>
-      Effect.flatMap(Queue.clear(lines), (rest) => Effect.forEach(rest, log, { discard: true }))
-    )
+    yield* Effect.addFinalizer(() => Effect.flatMap(Queue.clear(lines), tell))
     return {
       write: (worker, output, line) => {
         if (!Queue.offerUnsafe(lines, { worker, output, line })) dropped++

@@ -7,6 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
+import { existsSync } from "node:fs"
 import { createInterface } from "node:readline"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
@@ -17,7 +18,7 @@ noLeaks()
 const Pid = { result: Schema.Int }
 const isDeno = "Deno" in globalThis
 
-describe("when the scope of a pool closes, nothing is left", () => {
+describe("D61 when the scope of a pool closes, nothing is left", () => {
   it.live("of idle workers, of busy ones, of ones that do not obey, of their children", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
@@ -52,7 +53,7 @@ describe("when the scope of a pool closes, nothing is left", () => {
   )
 })
 
-describe("when this process is killed, nothing is left", () => {
+describe("D61 when this process is killed, nothing is left", () => {
   it.live(
     "in whatever state a worker is, with its children, within seconds",
     () =>
@@ -83,11 +84,28 @@ describe("when this process is killed, nothing is left", () => {
   )
 })
 
-it.live("a worker that dies takes its children along", () =>
+it.live("D61 a worker that dies takes its children along", () =>
   Effect.gen(function* () {
     const workers = yield* WorkerPool.make({ size: 1, pythonPath: [fixtures], output: "ignore" })
     const grandchild = yield* workers.call("sample:spawn_sleeper", [], Pid)
     yield* Effect.flip(workers.call("sample:die", [1]))
     yield* until("the grandchild's end", () => !isRunning(grandchild))
+  })
+)
+
+it.live("D61 a worker that crashed, was killed, or was ended for not obeying leaves no zombie", () =>
+  Effect.gen(function* () {
+    const workers = yield* pool({ cancelGrace: "100 millis" })
+    const pids: Array<number> = []
+    for (const end of [
+      workers.call("sample:die", [1]),
+      workers.call("sample:kill", [9]),
+      workers.call("sample:swallow", [], { deadline: "50 millis" })
+    ]) {
+      pids.push(yield* workers.call("sample:pid", [], Pid))
+      yield* Effect.flip(end)
+    }
+    assert.strictEqual(new Set(pids).size, 3)
+    yield* until("all to be buried", () => !pids.some((pid) => existsSync(`/proc/${pid}`)))
   })
 )

@@ -47,7 +47,7 @@ const killLater = (pid: number) =>
     })
   )
 
-describe("what left its worker's process group and session", () => {
+describe("D61 what left its worker's process group and session", () => {
   it.live("ends when the pool closes", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
