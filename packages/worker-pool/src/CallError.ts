@@ -77,21 +77,22 @@ const InvalidCallBase: Base<
   InvalidCall,
   "InvalidCall",
   {
-    readonly reason: Schema.Literals<readonly ["target", "arguments", "result"]>
+    readonly reason: Schema.Literals<readonly ["target", "arguments", "result", "stream"]>
     readonly target: Schema.String
     readonly detail: Schema.String
     readonly started: Schema.Literals<readonly ["no", "maybe"]>
   }
 > = Schema.TaggedError<InvalidCall>()("InvalidCall", {
-  reason: Schema.Literals(["target", "arguments", "result"]),
+  reason: Schema.Literals(["target", "arguments", "result", "stream"]),
   target: Schema.String,
   detail: Schema.String,
   started: Schema.Literals(["no", "maybe"])
 })
 
 /**
- * The call itself is wrong: there is no such function (`target`), an argument cannot be sent (`arguments`), or the result cannot be
- * sent or is not what the schema says (`result`). `detail` names the type and the path to it.
+ * The call itself is wrong: there is no such function (`target`), an argument cannot be sent (`arguments`), the result, or an item of a
+ * stream, cannot be sent or is not what the schema says (`result`), or a stream was asked of a function that gives none, or a value of
+ * one that does (`stream`). `detail` names the type and the path to it.
  *
  * @category errors
  */
@@ -109,6 +110,8 @@ export class InvalidCall extends InvalidCallBase {
         return "change the argument at that path"
       case "result":
         return "return a value that the codec carries (see VALUES.md), or change the schema"
+      case "stream":
+        return "ask for what a generator yields by `stream`, and for what any other function returns by `call`"
     }
   }
   /** What happened, to whom. */

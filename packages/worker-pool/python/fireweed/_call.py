@@ -1,12 +1,13 @@
 """What a call asks for, how it is done, and what its end means."""
 
-from . import Cancelled, _coroutines, _frame, _sessions
+from . import Cancelled, _cancel, _coroutines, _frame, _sessions, _stream
 from ._errors import NotLoaded, Refused, TargetError, describe, message_of, type_name
 from ._target import resolve
 
 
 def parse(call):
-    """From the meta, every part of it checked: the deadline (ms after arrival, or None), and what `perform` needs."""
+    """From the meta, every part of it checked: the deadline (ms after arrival, or None), the credit of a stream (or None), and what
+    `begin` needs."""
     late = False
     try:
         meta = call.codec.decode(*call.payload)
@@ -22,10 +23,12 @@ def parse(call):
     _expect(type(args) in (list, tuple), "args", "an array")
     _expect(kwargs is None or type(kwargs) is dict, "kwargs", "an object or null")
     _expect(opts is None or type(opts) is dict, "opts", "an object or null")
-    deadline, session = (opts.get("deadline"), opts.get("session")) if opts else (None, None)
+    deadline, session, credit = (opts.get("deadline"), opts.get("session"), opts.get("credit")) if opts else (None,) * 3
     _expect(deadline is None or type(deadline) in (int, float), "opts.deadline", "a number")
     _expect(type(session) is str or (session is None and call.kind == _frame.CALL), "opts.session", "text")
-    return deadline, (target, session, None if late else (args, kwargs or {}))
+    streams = call.kind == _frame.CALL and type(credit) is int and credit > 0
+    _expect(credit is None or streams, "opts.credit", "a whole number above 0, of a CALL")
+    return deadline, credit, (target, session, None if late else (args, kwargs or {}))
 
 
 def _arguments(call):
@@ -46,6 +49,36 @@ def _expect(holds, name, what):
 
 def perform(call, target, session, arguments):
     """Everything of a call that may run user code; `Cancelled` may come at any point of it."""
+    value = begin(call, target, session, arguments)
+    cls, stream = type(value), call.stream
+    if cls is _coroutines.Coroutine or (stream is not None and _stream.is_async(cls)):
+        return _cancel.shield(_coroutines.run, finish(call, value), call)
+    if stream is not None:
+        return _stream.drain(stream, _stream.expect(value))
+    if cls in _stream.GENERATORS:  # no function of ours is called here: user code may have left a tracer
+        raise _stream.Mismatch(_stream.NOT_A_STREAM)
+    return value
+
+
+@_cancel.own
+async def finish(call, value):
+    """What is left to do on an event loop when the function has returned."""
+    if type(value) is _coroutines.Coroutine:
+        if call.cancelled:
+            value.close()
+        _cancel.check(call)
+        value = await value
+        if call.kind != _frame.CALL:
+            return None
+    if call.stream is not None:
+        return await _stream.drain_async(call.stream, _stream.expect(value))
+    if type(value) in _stream.GENERATORS:
+        raise _stream.Mismatch(_stream.NOT_A_STREAM)
+    return value
+
+
+def begin(call, target, session, arguments):
+    """Enter the function."""
     if call.kind == _frame.CLOSE:
         call.started = _sessions.has(session)
         return _sessions.close_session(session)
@@ -61,19 +94,21 @@ def perform(call, target, session, arguments):
         function = _sessions.session_method(session, target)
     args, kwargs = arguments or _arguments(call)
     call.started = True
-    value = function(*args, **kwargs)
-    return _coroutines.run(value) if type(value) is _coroutines.Coroutine else value
+    return function(*args, **kwargs)
 
 
 def verdict(call, error):
     """Code and message. Asks the type alone: the object may lie about its class."""
     cls = type(error)
-    if call.interrupted and cls is Cancelled:  # one that user code made up is just an exception
+    # One that user code made up is just an exception.
+    if call.interrupted and (cls is Cancelled or cls is _coroutines.Interruption):
         return "cancelled", "cancelled while it ran" if call.started else "cancelled before it started"
     if cls is TargetError and not call.started:
         return "target", str(error)
-    if issubclass(cls, Refused) and not call.started:
-        return "decode", str(error)
+    if issubclass(cls, Refused):
+        return "encode" if call.started else "decode", str(error)
+    if cls is _stream.Mismatch:
+        return "stream", str(error)
     if issubclass(cls, SystemExit):
         status = SystemExit.__dict__["code"].__get__(error)
         simple = status is None or (type(status) is int and abs(status) < 2**31)
@@ -86,7 +121,7 @@ def verdict(call, error):
     return "raised", "%s: %s" % (type_name(cls), text) if text else type_name(cls)
 
 
-_STATED = (TargetError, Refused, NotLoaded)  # their message says it all
+_STATED = (TargetError, Refused, NotLoaded, _stream.Mismatch)  # their message says it all
 
 
 def report(code, started, message, error=None):

@@ -4,12 +4,14 @@ The mark is the only truth. The signal (SIGUSR1, from the reader thread or from 
 nothing, so a late one finds no mark and does nothing.
 
 `Cancelled` is raised only at or below `enter`, whose caller catches everything, and not below `shield`, which user code
-reaches by calling the runtime; so it can never strike the runtime.
+reaches by calling the runtime; so it can never strike the runtime. A call on an event loop is cancelled as its task; the
+signal is for one that does not let go of the loop.
 """
 
 import _signal as signal  # the module without its enums, which cost microseconds a look
 import os
 import time
+from _contextvars import ContextVar
 from _thread import get_ident, interrupt_main, start_new_thread
 
 from . import Cancelled
@@ -18,6 +20,9 @@ from . import Cancelled
 # it reaches Python code, but interrupts no system call.
 PORTABLE = not hasattr(signal, "pthread_kill") or os.environ.get("FIREWEED_PORTABLE") == "1"
 DOORBELL = signal.SIGINT if PORTABLE else signal.SIGUSR1
+
+current = ContextVar("fireweed.call", default=None)
+"""The call that the running code belongs to, also in the tasks that it started."""
 
 _PAUSES = (0.002, 0.005, 0.02, 0.1, 0.5)  # seconds
 
@@ -30,7 +35,10 @@ _pthread_kill = getattr(signal, "pthread_kill", None)
 class Call:
     """One CALL, OPEN or CLOSE between its arrival and its terminal frame."""
 
-    __slots__ = ("arrived", "began", "cancelled", "codec", "ended", "id", "interrupted", "kind", "payload", "started")
+    __slots__ = (
+        *("arrived", "began", "cancelled", "codec", "ended", "id", "interrupted", "kind"),
+        *("payload", "started", "stream", "task"),
+    )
 
     def __init__(self, kind, call_id, codec, payload, arrived):
         self.kind, self.id, self.codec, self.payload, self.arrived = kind, call_id, codec, payload, arrived
@@ -38,7 +46,9 @@ class Call:
         self.started = False  # the user's function was entered
         self.cancelled = False  # the mark; set by the reader thread
         self.ended = False  # it may call the parent no more
-        self.interrupted = False  # `Cancelled` was raised for it: once, so that clean-up is not disturbed
+        self.interrupted = False  # that was done: once, so that clean-up is not disturbed
+        self.stream = None
+        self.task = None  # the asyncio task that runs it, if one does
 
 
 class Doorbell:
@@ -56,7 +66,8 @@ class Doorbell:
     def cancel(self, call):
         """In the reader thread: mark the running call, and make the main thread look."""
         call.cancelled = True
-        self._ring()
+        if call.task is None:
+            self._ring()
         try:
             start_new_thread(self._insist, (call,))
         except RuntimeError:  # no more threads: the parent's doorbell remains
@@ -77,8 +88,8 @@ class Doorbell:
             _pthread_kill(_main, DOORBELL)
 
     def _answer(self, _signum, frame):
-        call = self.running
-        if call is None or call.interrupted or not _in_user_code(frame):
+        call = self.running or current.get()
+        if call is None or call.interrupted or not _in_user_code(call, frame):
             return
         for _ in range(5):
             if call.cancelled:
@@ -86,22 +97,25 @@ class Doorbell:
             # The parent rang before the reader thread could read the frame: main may hold the GIL for seconds (a
             # regular expression), and only lets go of it here.
             _sleep(0.002)
-        if call.cancelled:
-            call.interrupted = True
-            raise Cancelled("the call was cancelled")
+        stop_cancelled(call)
 
 
 def enter(call, function, *args):
     """Run `function` where `Cancelled` may strike. A mark made before this frame existed is seen by the test."""
-    if call.cancelled:
-        call.interrupted = True
-        raise Cancelled("the call was cancelled")
+    stop_cancelled(call)
+    current.set(call)
     return function(*args)
 
 
 def check(call):
     """In user code, right after something that `Cancelled` could not strike: raise it if it is due in this thread."""
-    if call.cancelled and not call.interrupted and get_ident() == _main:
+    if not call.interrupted and get_ident() == _main:
+        stop_cancelled(call)
+
+
+def stop_cancelled(call):
+    """In the main thread: the call ends here if it was cancelled, whether it knows or not."""
+    if call.cancelled:
         call.interrupted = True
         raise Cancelled("the call was cancelled")
 
@@ -111,15 +125,25 @@ def shield(function, *args):
     return function(*args)
 
 
-_enter_code, _shield_code = enter.__code__, shield.__code__
+def own(coroutine_function):
+    """Mark a coroutine of the runtime: what runs in it alone is no user code."""
+    _own.add(coroutine_function.__code__)
+    return coroutine_function
 
 
-def _in_user_code(frame):
+_enter_code, _shield_code, _own = enter.__code__, shield.__code__, set()
+_ASYNC = 0x80 | 0x200  # CO_COROUTINE, CO_ASYNC_GENERATOR
+
+
+def _in_user_code(call, frame):
     while frame is not None:
         code = frame.f_code
         if code is _enter_code:
             return True
         if code is _shield_code:
             return False
+        # A step of a task; between two of them is the event loop, which would lose the task.
+        if code.co_flags & _ASYNC and code not in _own:
+            return current.get() is call
         frame = frame.f_back
     return False

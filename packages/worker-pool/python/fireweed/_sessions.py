@@ -1,6 +1,6 @@
 """Sessions: named objects that live in this worker between calls."""
 
-from . import _registry
+from . import _coroutines, _registry
 from ._errors import TargetError
 from ._target import method
 
@@ -29,13 +29,18 @@ def refuse_open(name, make):
 
 
 def close_session(name):
-    """Forget the object, then leave it: `__exit__` of a context manager, else `close` where there is one."""
+    """Forget the object, then leave it: `__exit__` of a context manager, else `close` where there is one.
+
+    The coroutine of an `async def close` is given back, to be run.
+    """
     value, manager = _find(name)
     del _objects[name]
     if manager is not None:
         type(manager).__exit__(manager, None, None, None)
     elif callable(getattr(value, "close", None)):
-        value.close()
+        left = value.close()
+        return left if type(left) is _coroutines.Coroutine else None
+    return None
 
 
 def _find(name):

@@ -1,21 +1,19 @@
-"""The worker: a reader thread that never blocks on user code, and the main thread, which runs one call after another.
+"""The worker: a reader thread that never blocks on user code, and the main thread, which runs the calls.
 
-    fd 3 -> reader thread -> queue -> main thread -> fd 4
+    fd 3 -> reader thread -> executor -> main thread -> fd 4
 
-The reader answers PING, marks what CANCEL names, and ends the group at the end of the stream. A call waits in `waiting`
-until one of the two takes it out: the main thread to run it, or the reader to drop it. Both use `dict.pop`, which is
-atomic, so each call gets one terminal frame, from whoever took it; all others come from the main thread.
+The reader answers PING, marks what CANCEL names, hands on CREDIT, and ends the group at the end of the stream.
 """
 
 import os
 import sys
 import time
-from _queue import SimpleQueue
-from _thread import get_ident, start_new_thread
+from _thread import start_new_thread
 
 from . import _call, _callback, _cancel, _frame, _hooks, _lifeline, _logs, _preload, _process, _registry, _target, _wire
 from ._codec import CODECS, Json
 from ._errors import Refused, describe, message_of, type_name
+from ._serial import Serial
 
 try:
     from _signal import SIG_BLOCK, pthread_sigmask
@@ -26,7 +24,6 @@ FRAMES_IN, FRAMES_OUT, LIFELINE = 3, 4, 5
 _FATAL_STATUS = 79
 
 _now, _exit = time.monotonic, os._exit
-_gettrace, _settrace = sys.gettrace, sys.settrace
 
 
 def main(began, frames_in=FRAMES_IN, frames_out=FRAMES_OUT, lifeline=LIFELINE):
@@ -48,11 +45,9 @@ class Worker:
     def __init__(self, wire):
         self._wire = wire
         self._bell = _cancel.Doorbell()
-        self._queue = SimpleQueue()  # of calls; None is SHUTDOWN
-        self._waiting = {}  # id -> call; see the top of this file
-        self._callbacks = _callback.Port(wire, self._running)
-        self._logs = _logs.Logs(self._send, self._running_here)
-        self._main = get_ident()
+        self._executor = None
+        self._callbacks = _callback.Port(wire, lambda: self._executor.current())
+        self._logs = _logs.Logs(self._send, lambda: self._executor and self._executor.current_here())
         self._teardown = None
         self._phase = "init"
 
@@ -82,6 +77,7 @@ class Worker:
         if limit is not None:
             self._wire.limit = int(limit)
         sys.path[0:0] = [str(folder) for folder in init.get("path") or ()]
+        self._executor = _executor(init.get("concurrency"))(self._wire, self._bell, self._end)
         start_new_thread(self._read, ())
         self._prepare(init)
         self._phase = "runtime"
@@ -138,8 +134,10 @@ class Worker:
                     self._callbacks.answer(kind, _codec(flags), call_id, payload)
                 elif kind == _frame.PING:
                     self._send(_frame.PONG, call_id, self._pulse())
+                elif kind == _frame.CREDIT:
+                    self._credit(call_id, _codec(flags).decode(*payload))
                 elif kind == _frame.SHUTDOWN:
-                    self._queue.put(None)
+                    self._executor.stop()
                 elif kind == _frame.INIT:
                     raise _frame.Violation("a second INIT")
         except _wire.Closed:
@@ -148,26 +146,30 @@ class Worker:
             self.fatal(error)
 
     def _accept(self, kind, flags, call_id, payload):
-        running = self._bell.running
-        if call_id == 0 or call_id in self._waiting or (running is not None and running.id == call_id):
+        if call_id == 0 or call_id in self._executor.waiting or self._executor.find(call_id) is not None:
             raise _frame.Violation("the id %d of a call is 0 or in use" % call_id)
-        call = _cancel.Call(kind, call_id, _codec(flags), payload, _now())
-        self._waiting[call_id] = call
-        self._queue.put(call)
+        self._executor.put(_cancel.Call(kind, call_id, _codec(flags), payload, _now()))
 
     def _cancel(self, call_id, recall):
-        call = self._waiting.pop(call_id, None)
+        call = self._executor.waiting.pop(call_id, None)
         if call is not None:
             call.payload = None  # it stays in the queue for a while
             self._send(_frame.ERROR, call_id, _call.report("cancelled", False, "cancelled before it started"))
             return
-        call = self._bell.running
-        if call is not None and call.id == call_id and not recall:
-            self._bell.cancel(call)
+        call = self._executor.find(call_id)
+        if call is not None and not recall:
+            self._executor.cancel(call)
             self._callbacks.end(call)
 
+    def _credit(self, call_id, count):
+        if type(count) is not int or count < 1:
+            raise _frame.Violation("CREDIT must be a whole number above 0")
+        call = self._executor.find(call_id)
+        if call is not None and call.stream is not None:
+            call.stream.grant(count)
+
     def _pulse(self):
-        call = self._bell.running
+        call = next(iter(self._executor.running()), None)
         busy, began = (None, None) if call is None else (call.id, call.began)
         ms = 0 if began is None else round((_now() - began) * 1000, 3)
         return {"busy": busy, "ms": ms, **_process.vitals()}
@@ -175,64 +177,13 @@ class Worker:
     # ---------------------------------------------------------------- main thread
 
     def run(self):
-        bell, waiting, take = self._bell, self._waiting, self._queue.get
-        while True:
-            call = take()
-            if call is None:
-                break
-            # First `running`, then out of `waiting`: a CANCEL at any moment finds the call in one of the two.
-            call.began = _now()
-            bell.running = call
-            if waiting.pop(call.id, None) is None:
-                bell.running = None
-                continue
-            reply = self._answer(call)
-            bell.running = None
-            self._callbacks.end(call)
-            self._logs.flush()
-            self._wire.deliver(*reply)
-            call = reply = None  # an idle worker keeps no arguments and no result alive
+        self._executor.run()
         self._leave()
         _process.flush()
         self._logs.flush(1)
         self._send(_frame.BYE, 0)
         self._wire.finish(10)
         _exit(0)  # not a normal exit: that would wait for the threads and hooks of user code
-
-    def _answer(self, call):
-        """The one terminal frame of a call."""
-        codec = call.codec
-        try:
-            deadline, work = _call.parse(call)
-            if deadline is not None and (_now() - call.arrived) * 1000 >= deadline:
-                return self._failure(call, "deadline", "its deadline passed before it started")
-        except Refused as error:
-            return self._failure(call, "decode", str(error))
-        except MemoryError as error:
-            return self._failure(call, "oom", "no memory to decode the arguments", error)
-        try:
-            try:
-                value = _cancel.enter(call, _call.perform, call, *work)
-            finally:
-                # Before anything of ours is called: what user code left behind must not run in the runtime.
-                if _gettrace() is not None:
-                    _settrace(None)
-                if _lifeline.is_fork():
-                    _process.leave_fork()
-                self._bell.install()
-        except BaseException as error:
-            return self._failure(call, *_call.verdict(call, error), error)
-        try:
-            payload = codec.encode(value, "result")
-        except Refused as error:
-            return self._failure(call, "encode", str(error))
-        except MemoryError as error:
-            return self._failure(call, "oom", "no memory to encode the result", error)
-        size = _frame.size(*payload)
-        if size > self._wire.limit:
-            text = "result: %d bytes, the limit of a frame is %d" % (size, self._wire.limit)
-            return self._failure(call, "encode", text)
-        return (_frame.RESULT, call.id, codec.flags, *payload)
 
     def _leave(self):
         """What `teardown` does is the user's; an exception of it is told, and ends nothing."""
@@ -242,15 +193,9 @@ class Worker:
         except _hooks.HookFailed as error:
             self._logs.report("fireweed.teardown", str(error), error.cause)
 
-    def _failure(self, call, code, message, error=None):
-        report = _call.report(code, call.started, message, error)
-        return (_frame.ERROR, call.id, Json.flags, *Json.encode(report))
-
-    def _running(self):
-        return self._bell.running
-
-    def _running_here(self):
-        return self._bell.running if get_ident() == self._main else None
+    def _end(self, call):
+        self._callbacks.end(call)
+        self._logs.flush()
 
     def _send(self, kind, call_id, value=None):
         self._wire.send(kind, call_id, Json.flags, *(() if value is None else Json.encode(value)))
@@ -258,3 +203,13 @@ class Worker:
 
 def _codec(flags):
     return CODECS[flags & 1]
+
+
+def _executor(concurrency):
+    if concurrency is None or concurrency == 1:
+        return Serial
+    if type(concurrency) is not int or concurrency < 1:
+        raise _frame.Violation("INIT: concurrency must be a whole number above 0")
+    from ._concurrent import Concurrent  # imports asyncio: tens of milliseconds, so only for those who need it
+
+    return Concurrent

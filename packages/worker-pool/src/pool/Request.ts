@@ -135,6 +135,8 @@ const readFailure = (
       return invalid(request, "arguments", error.message, started)
     case "encode":
       return invalid(request, "result", error.message, started)
+    case "stream":
+      return invalid(request, "stream", error.message, started)
     case "exit":
       return new PythonError({ reason: "exit", target, worker, exception })
     case "interrupt":

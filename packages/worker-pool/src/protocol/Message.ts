@@ -93,6 +93,7 @@ export interface WorkerError {
     | "target"
     | "decode"
     | "encode"
+    | "stream"
     | "cancelled"
     | "deadline"
   /** False when no user code of the call ran. */
@@ -186,6 +187,7 @@ const WorkerErrorSchema = Schema.decodeUnknownOption(
       "target",
       "decode",
       "encode",
+      "stream",
       "cancelled",
       "deadline"
     ]),

@@ -16,9 +16,10 @@ BOOT = os.path.join(os.path.dirname(os.path.dirname(HERE)), "python", "boot.py")
 sys.path.insert(0, os.path.dirname(BOOT))  # for the tests of single modules
 PATIENCE = 20  # seconds; only ever waited for when something is broken
 
-INIT, CALL, CANCEL, PING, CALLBACK_RESULT, CALLBACK_ERROR = 0x01, 0x02, 0x03, 0x04, 0x06, 0x07
+INIT, CALL, CANCEL, PING, CREDIT, CALLBACK_RESULT, CALLBACK_ERROR = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07
 SHUTDOWN, OPEN, CLOSE = 0x08, 0x09, 0x0A
-HELLO, READY, RESULT, ERROR, CALLBACK, LOG, PONG, BYE, FATAL = 0x81, 0x82, 0x83, 0x84, 0x87, 0x88, 0x89, 0x8A, 0x8B
+HELLO, READY, RESULT, ERROR, ITEM, END, CALLBACK, LOG = 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88
+PONG, BYE, FATAL = 0x89, 0x8A, 0x8B
 HEADER = struct.Struct("<HBBIIHHQ")
 
 
@@ -144,6 +145,30 @@ class Worker:
 
     def ring(self):
         os.kill(self.hello["pid"], signal.SIGUSR1)
+
+    # ------------------------------------------------------------ streams
+
+    def credit(self, call_id, count):
+        self.send(CREDIT, call_id, count)
+
+    def items(self, call_id, count):
+        """The next frames, which must be so many items."""
+        return [self.expect(ITEM, call_id) for _ in range(count)]
+
+    def drain(self, call_id, credit):
+        """All items of a stream and what its end says; credits are given back one by one."""
+        items = []
+        while True:
+            kind, got, value = self.receive()
+            assert got == call_id, (kind, got, value)
+            if kind == ERROR:
+                raise Failed(value)
+            if kind == END:
+                return items, value
+            assert kind == ITEM, hex(kind)
+            assert credit > 0, "an item beyond the credit"
+            items.append(value)
+            self.credit(call_id, 1)
 
     # ------------------------------------------------------------ end
 

@@ -2,6 +2,7 @@
 
 import builtins
 import contextlib
+import contextvars
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import time
 
 NOT_CALLABLE = 3
 seen = []
+variable = contextvars.ContextVar("variable")
 
 
 def echo(*args, **kwargs):
@@ -288,6 +290,163 @@ async def later(value, seconds=0):
 
 def generate():
     yield 1
+
+
+def count(n, result=None):
+    for i in range(n):
+        yield i
+    return result
+
+
+def endless(note="closed"):
+    """Notes how far it came, and its end."""
+    try:
+        for i in range(10**9):
+            seen.append(i)
+            yield i
+    finally:
+        seen.append(note)
+
+
+async def count_later(n, seconds=0):
+    import asyncio
+
+    for i in range(n):
+        await asyncio.sleep(seconds)
+        yield i
+
+
+async def endless_later():
+    import asyncio
+
+    try:
+        for i in range(10**9):
+            await asyncio.sleep(0)
+            seen.append(i)
+            yield i
+    finally:
+        await asyncio.sleep(0)
+        seen.append("aclosed")
+
+
+def fail_after(n):
+    yield from range(n)
+    raise ValueError("after %d" % n)
+
+
+def hold_on():
+    try:
+        while True:
+            yield 1
+    finally:
+        time.sleep(60)
+
+
+async def make_generator(n):
+    return count(n, "made")
+
+
+class Iterator:
+    """No generator, but an iterator."""
+
+    def __init__(self, n):
+        self.left = n
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.left == 0:
+            raise StopIteration("spent")
+        self.left -= 1
+        return self.left
+
+    def close(self):
+        seen.append("closed by the runtime")
+
+
+class AsyncIterator(Iterator):
+    __next__ = None
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if self.left == 0:
+            raise StopAsyncIteration
+        self.left -= 1
+        return self.left
+
+
+class Reader:
+    """A session with streams and `async` methods."""
+
+    def __init__(self, lines):
+        self.lines, self.read = lines, 0
+
+    def each(self):
+        for line in self.lines:
+            self.read += 1
+            yield line
+
+    async def length(self):
+        return len(self.lines)
+
+    async def close(self):
+        seen.append("closed the reader")
+
+
+async def gather(n):
+    import asyncio
+
+    return await asyncio.gather(*(later(i, 0.01) for i in range(n)))
+
+
+async def cancel_itself():
+    import asyncio
+
+    raise asyncio.CancelledError("my own")
+
+
+async def blocked(seconds):
+    """Does not let go of the loop."""
+    spin(seconds)
+
+
+async def deaf():
+    import asyncio
+
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            pass
+
+
+async def which(name, seconds):
+    """Whether a context variable keeps its value."""
+    import asyncio
+
+    variable.set(name)
+    await asyncio.sleep(seconds)
+    return variable.get()
+
+
+def set_variable(name):
+    before = variable.get("unset")
+    variable.set(name)
+    return before
+
+
+async def leave_running():
+    import asyncio
+
+    async def leave():
+        await asyncio.sleep(0.01)
+        sys.exit(9)
+
+    asyncio.ensure_future(leave())
+    return "left"
 
 
 def thread_fails():

@@ -121,12 +121,11 @@ class InAWorker(unittest.TestCase):
             for source, message in (
                 ("{'rows': [1, {2}]}", 'result["rows"][1]: set'),
                 ("2**70", "result: int beyond +-(2**53 - 1)"),
-                ("(i for i in ())", "result: generator"),
+                ("[i for i in ()], (i for i in ())", "result[1]: generator"),
                 ("float('inf')", "result: float inf"),
             ):
                 failed = worker.fails("evaluate", source)
                 self.assertEqual((failed.code, failed.started, failed.report["message"]), ("encode", True, message))
-            self.assertEqual(worker.fails("generate").report["message"], "result: generator")
 
     def test_large_values_both_ways(self):
         with Worker() as worker:

@@ -408,7 +408,7 @@ describe("what cannot be carried is refused by type and path, and the worker ser
     ["Text('a')", /^result: values\.Text/],
     ["[ValueError('x')]", /^result\[0\]: ValueError/],
     ["Row('more')", /^result: values\.Row/],
-    ["(x for x in [])", /^result: generator/],
+    ["[(x for x in [])]", /^result\[0\]: generator/],
     ["{1: {object()}}", /^result\[1\]\{\.\.\.\}: object/],
     ["Point([object()])", /^result\.x\[0\]: object/],
     ["Pair(1, object())", /^result\.right: object/],

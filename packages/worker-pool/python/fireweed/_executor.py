@@ -1,0 +1,95 @@
+"""From a call to its one terminal frame: what running one after another and running many at once have in common.
+
+A call waits in `waiting` until one of two takes it out: the main thread to run it, or the reader thread to drop it. Both use
+`dict.pop`, which is atomic, so each call gets one terminal frame, from whoever took it.
+"""
+
+import time
+
+from . import _call, _frame, _lifeline, _process, _stream
+from ._codec import Json
+from ._errors import Refused
+
+_now = time.monotonic
+
+
+class Executor:
+    """Runs calls. `run` belongs to the main thread and ends after `stop`; `put`, `stop`, `find` and `cancel` to the reader
+    thread. `end(call)` is called in the main thread before a call is answered.
+    """
+
+    def __init__(self, wire, bell, end):
+        self._wire, self._bell, self._end = wire, bell, end
+        self.waiting = {}  # id -> call
+
+    def put(self, call):
+        """One more call."""
+        raise NotImplementedError
+
+    def stop(self):
+        """No more calls."""
+        raise NotImplementedError
+
+    def running(self):
+        """The calls that run, the oldest first."""
+        raise NotImplementedError
+
+    def find(self, call_id):
+        """The call of this id that runs, or None."""
+        raise NotImplementedError
+
+    def cancel(self, call):
+        """Interrupt a call that runs."""
+        raise NotImplementedError
+
+    def current(self):
+        """The call that whoever asks, in whatever thread, works for; None if that is not known."""
+        raise NotImplementedError
+
+    def current_here(self):
+        """The same for the thread that runs the calls; None in all others."""
+        raise NotImplementedError
+
+    def run(self):
+        """Run calls until the end."""
+        raise NotImplementedError
+
+    # ---------------------------------------------------------------- main thread
+
+    def _read(self, call):
+        """What is to be done, or None and the reply that says why nothing is."""
+        try:
+            deadline, credit, work = _call.parse(call)
+        except Refused as error:
+            return None, self._failure(call, "decode", str(error))
+        except MemoryError as error:
+            return None, self._failure(call, "oom", "no memory to decode the arguments", error)
+        if deadline is not None and (_now() - call.arrived) * 1000 >= deadline:
+            return None, self._failure(call, "deadline", "its deadline passed before it started")
+        if credit is not None:
+            call.stream = _stream.Stream(call, credit, self._wire)
+        return work, None
+
+    def _leave(self):
+        """After user code."""
+        if _lifeline.is_fork():
+            _process.leave_fork()
+        self._bell.install()
+
+    def _success(self, call, value):
+        codec = call.codec
+        try:
+            payload = codec.encode(value, "result")
+        except Refused as error:
+            return self._failure(call, "encode", str(error))
+        except MemoryError as error:
+            return self._failure(call, "oom", "no memory to encode the result", error)
+        size = _frame.size(*payload)
+        if size > self._wire.limit:
+            text = "result: %d bytes, the limit of a frame is %d" % (size, self._wire.limit)
+            return self._failure(call, "encode", text)
+        return (_frame.RESULT if call.stream is None else _frame.END, call.id, codec.flags, *payload)
+
+    def _failure(self, call, code, message, error=None):
+        report = _call.report(code, call.started, message, error)
+        return (_frame.ERROR, call.id, Json.flags, *Json.encode(report))
