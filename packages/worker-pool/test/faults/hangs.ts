@@ -84,7 +84,7 @@ with tempfile.NamedTemporaryFile() as one, open(one.name) as two:
     fcntl.flock(two, fcntl.LOCK_EX)`
     ),
     stops("a signal that does not come", "import signal; signal.pause()"),
-    ...["sleep", "event", "gather"].map(asynchronous),
+    ...["sleep", "event", "gather", "spin"].map(asynchronous),
     stops("an event loop of its own", "import asyncio; asyncio.run(asyncio.sleep(60))"),
     stops("a regular expression that backtracks for ever", "import re; re.match(r'(a+)+$', 'a' * 40 + 'b')"),
     stops("a power of a large number", "len(str(7 ** (10 ** 9)))"),
