@@ -160,6 +160,31 @@ export class DeadlineExceeded extends DeadlineExceededBase {
   }
 }
 
+/**
+ * Why a worker hung, as it was seen from outside.
+ *
+ * @category models
+ */
+export interface Diagnosis {
+  /**
+   * `stopped`: by a signal such as `SIGSTOP`; `gil-held`: native code computes and does not let go of the interpreter's lock; `blocked`: it
+   * waits for something and does not; `ignores-cancellation`: the worker is well, but the call goes on although it was cancelled;
+   * `unknown`: it does not answer, and cannot be looked at.
+   */
+  readonly state: "stopped" | "gil-held" | "blocked" | "ignores-cancellation" | "unknown"
+  /** The stacks of its threads, as Python's `faulthandler` writes them; empty if they could not be had. */
+  readonly stack: string
+  /** Where user code is stuck, as `file:line in function`. */
+  readonly line?: string
+}
+
+/** A diagnosis as data that can cross a process. */
+export const Diagnosis: Schema.Codec<Diagnosis> = Schema.Struct({
+  state: Schema.Literals(["stopped", "gil-held", "blocked", "ignores-cancellation", "unknown"]),
+  stack: Schema.String,
+  line: Schema.optionalKey(Schema.String)
+})
+
 const WorkerLostBase: Base<
   WorkerLost,
   "WorkerLost",
@@ -172,6 +197,7 @@ const WorkerLostBase: Base<
     readonly signal: Schema.NullOr<Schema.String>
     readonly detail: Schema.String
     readonly stderr: Schema.String
+    readonly diagnosis: Schema.optionalKey<Schema.Codec<Diagnosis>>
   }
 > = Schema.TaggedError<WorkerLost>()("WorkerLost", {
   reason: Schema.Literals(["exit", "signal", "eof", "violation", "stuck"]),
@@ -181,12 +207,13 @@ const WorkerLostBase: Base<
   exitCode: Schema.NullOr(Schema.Finite),
   signal: Schema.NullOr(Schema.String),
   detail: Schema.String,
-  stderr: Schema.String
+  stderr: Schema.String,
+  diagnosis: Schema.optionalKey(Diagnosis)
 })
 
 /**
  * The worker that had the call is gone: it ended (`exit`), was killed (`signal`), closed its pipes (`eof`), broke the protocol
- * (`violation`), or had to be killed since it would not stop (`stuck`). The pool starts another.
+ * (`violation`), or had to be killed since it would not stop or answer (`stuck`, with a `diagnosis`). The pool starts another.
  *
  * @category errors
  */

@@ -38,6 +38,31 @@ export interface Options {
   readonly maxSessions?: number | undefined
   /** Limit of a worker's start, handshake included. Default: 30 seconds. */
   readonly startTimeout?: Duration.Input | undefined
+  /** How it is seen that a worker does not answer any more. */
+  readonly heartbeat?:
+    | {
+        /**
+         * A worker that has run the same call for this long, and sent nothing meanwhile, is asked for a sign of life; two more of these later
+         * it counts as unresponsive. Default: 1 second.
+         */
+        readonly interval?: Duration.Input | undefined
+        /**
+         * An unresponsive worker is killed when it has been silent for this long, at least three intervals. Default: never, since native code
+         * may rightly hold the interpreter's lock for minutes.
+         */
+        readonly killAfter?: Duration.Input | undefined
+      }
+    | undefined
+  /** What a worker may use. */
+  readonly memory?:
+    | {
+        /**
+         * Private memory of its process in bytes, 1 MiB at least, in force once it is ready (`RLIMIT_DATA`): an allocation beyond it raises
+         * `MemoryError`, and the worker lives on. Linux only; elsewhere it is ignored. Default: no limit.
+         */
+        readonly limit?: number | undefined
+      }
+    | undefined
   /** Time between the cancellation of a call and the end of a worker that goes on with it. Default: 1 second. */
   readonly cancelGrace?: Duration.Input | undefined
   /** Time an idle worker has to leave when the pool closes. Default: 5 seconds. */

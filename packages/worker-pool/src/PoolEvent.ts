@@ -1,7 +1,7 @@
 /**
  * What happens in a pool, for those who watch it.
  */
-import type { CallError, StartError } from "./CallError.ts"
+import type { CallError, Diagnosis, StartError } from "./CallError.ts"
 import type { Output } from "./transport/Transport.ts"
 import type { WorkerState } from "./worker/WorkerState.ts"
 
@@ -23,6 +23,17 @@ export type PoolEvent =
     }
   /** A worker that was ready is gone. */
   | { readonly _tag: "WorkerGone"; readonly worker: string; readonly detail: string }
+  /** A worker runs a call and has not answered for `silentFor` milliseconds. Told once, until it answers. */
+  | {
+      readonly _tag: "WorkerUnresponsive"
+      readonly worker: string
+      readonly silentFor: number
+      readonly diagnosis: Diagnosis
+    }
+  /** An unresponsive worker answers again. */
+  | { readonly _tag: "WorkerResponsive"; readonly worker: string }
+  /** The calls of a worker have left behind something more; all of it, by name: `README.md` has the names. */
+  | { readonly _tag: "WorkerDirty"; readonly worker: string; readonly dirty: ReadonlyArray<string> }
   /** A worker could not be started. */
   | { readonly _tag: "StartFailed"; readonly worker: string; readonly error: StartError }
   /** The circuit breaker of the starts went from one state to another. */

@@ -48,6 +48,8 @@ import * as Process from "./transport/Process.ts"
 import * as Sweep from "./transport/Sweep.ts"
 import type { WorkerState } from "./worker/WorkerState.ts"
 import { isAlive } from "./worker/WorkerState.ts"
+import * as Health from "./worker/Health.ts"
+import * as Heartbeat from "./worker/Heartbeat.ts"
 import * as Worker from "./worker/Worker.ts"
 
 export type { Options } from "./Options.ts"
@@ -108,6 +110,18 @@ export interface WorkerSnapshot {
   /** Calls it has answered. */
   readonly served: number
   readonly sessions: number
+  /** Resident memory of its process in bytes, as of its last report: after a call, ten times a second at most. */
+  readonly memory: number | undefined
+  /** Time on a processor so far, in seconds, as of that report. */
+  readonly cpu: number | undefined
+  /** Python threads of its process, as of that report; an idle worker has two. */
+  readonly threads: number | undefined
+  /** What its calls left behind, by name. */
+  readonly dirty: ReadonlyArray<string>
+  /** For how long its oldest call has run, in milliseconds, to a `heartbeat.interval`; 0 if it is idle. */
+  readonly runningFor: number
+  /** Whether it runs something and does not answer. */
+  readonly unresponsive: boolean
 }
 
 /** Marks values made by {@link make}. */
@@ -177,6 +191,29 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       workers: () => workers.values()
     })
 
+    // Those of whom it was told that they do not answer.
+    const silent = new WeakSet<Worker.Worker>()
+    const heartbeat = Heartbeat.make({
+      timers,
+      interval: settings.heartbeat.interval,
+      killAfter: settings.heartbeat.killAfter ?? Number.POSITIVE_INFINITY,
+      workers: () => workers.values(),
+      onUnresponsive: (worker, silentFor) =>
+        worker.examine((diagnosis) => {
+          if (diagnosis === undefined) return
+          silent.add(worker)
+          listeners.publish(() => ({
+            _tag: "WorkerUnresponsive",
+            worker: worker.id,
+            silentFor: silentFor + Worker.LOOK,
+            diagnosis
+          }))
+        }),
+      onResponsive: (worker) => {
+        if (silent.delete(worker)) listeners.publish(() => ({ _tag: "WorkerResponsive", worker: worker.id }))
+      }
+    })
+
     // The breaker moves only when it is asked, so asking after each event that can move it sees every transition.
     let circuit = breaker.stateUnsafe()._tag
     const watchCircuit = (): void => {
@@ -201,6 +238,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         timers,
         path: settings.pythonPath.map((folder) => resolve(cwd, folder)),
         maxFrame: settings.maxFrame,
+        memory: settings.memory.limit,
         concurrency: 1,
         codec: settings.codec,
         startTimeout: settings.startTimeout,
@@ -212,6 +250,8 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
           if (worker !== undefined && !isAlive(to)) onEnding(worker)
         },
         onRoom: dispatcher.offer,
+        onBusy: heartbeat.wake,
+        onDirty: (worker, dirty) => listeners.publish(() => ({ _tag: "WorkerDirty", worker, dirty })),
         onOutput: (worker, stream, line) => {
           listeners.publish(() => ({ _tag: "Output", worker, output: stream, line }))
           output.write(worker, stream, line)
@@ -293,14 +333,24 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       }),
       events: listeners.stream,
       snapshot: Effect.sync(() => ({
-        workers: [...workers.values()].map((worker) => ({
-          id: worker.id,
-          state: worker.state(),
-          pid: worker.pid(),
-          python: worker.hello.python.join("."),
-          served: worker.served(),
-          sessions: sessions.countOn(worker)
-        })),
+        workers: [...workers.values()].map((worker) => {
+          const vitals = worker.vitals()
+          const health = heartbeat.healthOf(worker)
+          return {
+            id: worker.id,
+            state: worker.state(),
+            pid: worker.pid(),
+            python: worker.hello.python.join("."),
+            served: worker.served(),
+            sessions: sessions.countOn(worker),
+            memory: vitals?.rss ?? undefined,
+            cpu: vitals?.cpu,
+            threads: vitals?.threads,
+            dirty: vitals?.dirty ?? [],
+            runningFor: health.runningFor,
+            unresponsive: !Health.isResponsive(health)
+          }
+        }),
         queued: dispatcher.queued(),
         running: dispatcher.running(),
         sessions: sessions.size(),

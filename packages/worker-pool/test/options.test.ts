@@ -21,7 +21,10 @@ describe("options that make no sense are refused by name", () => {
     [{ output: "print" }, "output"],
     [{ codec: "xml" }, "codec"],
     [{ env: { A: 1 } }, "env"],
-    [{ connect: "there" }, "connect"]
+    [{ connect: "there" }, "connect"],
+    [{ heartbeat: { interval: 0 } }, "heartbeat"],
+    [{ heartbeat: { killAfter: 2_999 } }, "killAfter"],
+    [{ memory: { limit: 1_000 } }, "memory"]
   ] as const) {
     it(JSON.stringify(options), () => assert.throws(() => decode(options), TypeError, name))
   }
@@ -43,6 +46,8 @@ it("the defaults", () => {
     queue: { limit: 1_000, timeout: 10_000 },
     maxSessions: 10_000,
     startTimeout: 30_000,
+    heartbeat: { interval: 1_000 },
+    memory: {},
     cancelGrace: 1_000,
     shutdownTimeout: 5_000,
     crashLoop: { deaths: 5, pause: 10_000 },

@@ -10,6 +10,8 @@ export interface Job {
   readonly id: number
   /** A cancellation does nothing. */
   stubborn: boolean
+  /** It is told nothing until it is done. */
+  frozen: boolean
 }
 
 /** One run of a handler. */
@@ -55,6 +57,9 @@ export const make = (options: {
         return go(step.next)
       case "Stubborn":
         frame.job.stubborn = true
+        return go(step.next)
+      case "Frozen":
+        frame.job.frozen = true
         return go(step.next)
       case "InTurn": {
         const next = take(step, step.handlers)

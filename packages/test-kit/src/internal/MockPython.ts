@@ -152,7 +152,7 @@ export const make = (options: Options): Peer => {
   ): void => {
     const used = id === 0 || running?.id === id || queue.some((job) => job.id === id)
     if (used) return fatal("runtime", `the id ${id} of a call is 0 or in use`)
-    queue.push({ kind, id, codec, request, arrived: now(), started: false, stubborn: false })
+    queue.push({ kind, id, codec, request, arrived: now(), started: false, stubborn: false, frozen: false })
     serve()
   }
 
@@ -185,9 +185,18 @@ export const make = (options: Options): Peer => {
   const finish = (job: Job, exit: Exit.Exit<unknown, unknown>): void => {
     if (stopped) return
     running = undefined
+    if (job.frozen) thaw()
     if (exit._tag === "Failure") sendError(job.id, Failure.explain(job.started, exit.cause))
     else sendResult(job, job.codec.encode(exit.value, "result"))
     serve()
+  }
+
+  /** What came while it could not read. */
+  let unread: Array<Uint8Array> = []
+  const thaw = (): void => {
+    const bytes = unread
+    unread = []
+    for (const chunk of bytes) receive(chunk)
   }
 
   const sendResult = ({ codec, id }: Job, result: Frame.Payload | Json.EncodeRefusal): void => {
@@ -266,11 +275,14 @@ export const make = (options: Options): Peer => {
     if (!stopped) fork(start(options.start))
   })
 
+  const receive = (bytes: Uint8Array): void => {
+    if (running?.frozen === true) return void unread.push(bytes.slice())
+    const broken = decoder.push(bytes)
+    if (broken !== undefined) fatal("runtime", `${broken.rule}: ${broken.detail}`)
+  }
+
   return {
-    receive: (bytes) => {
-      const broken = decoder.push(bytes)
-      if (broken !== undefined) fatal("runtime", `${broken.rule}: ${broken.detail}`)
-    },
+    receive,
     signal: (name) => record(name, 0, undefined, undefined),
     stop: () => {
       stopped = true

@@ -5,7 +5,7 @@
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import type { Transport } from "@fireweed/worker-pool/transport"
-import { Codec, Frame, Kind } from "@fireweed/worker-pool/protocol"
+import { Codec, Frame, Json, Kind } from "@fireweed/worker-pool/protocol"
 import type { Message } from "@fireweed/worker-pool/protocol"
 
 /**
@@ -54,6 +54,7 @@ export type Step =
     }
   | { readonly _tag: "Write"; readonly bytes: (id: number) => Uint8Array; readonly next: Handler }
   | { readonly _tag: "Stubborn"; readonly next: Handler }
+  | { readonly _tag: "Frozen"; readonly next: Handler }
   | { readonly _tag: "InTurn"; readonly handlers: ReadonlyArray<Handler> }
 
 /**
@@ -119,6 +120,13 @@ export const delay = (duration: Duration.Input, next: Handler = reply(null)): Be
 export const stubborn = (next: Handler = hang): Behaviour => make({ _tag: "Stubborn", next })
 
 /**
+ * Holds the interpreter's lock until it is done: it is told nothing, and misses heartbeats. By default it hangs.
+ *
+ * @category time
+ */
+export const frozen = (next: Handler = hang): Behaviour => make({ _tag: "Frozen", next })
+
+/**
  * Leaves with this exit status, in the middle of the call. After a `delay` it does so at a chosen moment.
  *
  * @category crashes
@@ -182,6 +190,20 @@ export const duplicate = (value: unknown = null): Behaviour =>
  */
 export const print = (output: Transport.Output, text: string, next: Handler = reply(null)): Behaviour =>
   make({ _tag: "Print", output, text, next })
+
+/**
+ * Tells of its process, as a real worker does after a call, then goes on; by default with `null` as the result.
+ *
+ * @category output
+ */
+export const report = (
+  vitals: { readonly rss?: number; readonly cpu?: number; readonly dirty?: ReadonlyArray<string> },
+  next: Handler = reply(null)
+): Behaviour => {
+  const meta = { rss: vitals.rss ?? null, cpu: vitals.cpu ?? 0, threads: 2, dirty: vitals.dirty ?? [] }
+  const [frame] = Frame.encode(Frame.make(Kind.Reply.report, 0, Json.encodeJson(meta)))
+  return write(() => frame ?? Frame.EMPTY, next)
+}
 
 /**
  * The first handler for the first call, the second for the second, and the last for all that follow; counted over all workers of a mock.

@@ -1,6 +1,6 @@
 """What a call asks for, how it is done, and what its end means."""
 
-from . import Cancelled, _cancel, _coroutines, _frame, _sessions, _stream
+from . import Cancelled, _cancel, _coroutines, _frame, _limits, _sessions, _stream
 from ._errors import NotLoaded, Refused, TargetError, describe, message_of, type_name
 from ._target import resolve
 
@@ -129,4 +129,6 @@ def report(code, started, message, error=None):
     meta = {"code": code, "started": started, "message": message}
     if error is not None and type(error) not in _STATED:
         meta["error"] = describe(error)
+        if code == "oom" and not meta["error"]["message"]:
+            meta["error"]["message"] = _limits.explain()
     return meta

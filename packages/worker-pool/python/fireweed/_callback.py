@@ -119,6 +119,8 @@ class Port:
         if answer is None:
             raise CallbackError(name, "CallEnded", "the call that it belongs to is over or cancelled")
         kind, codec, payload = answer
+        if payload[0] is None:
+            raise MemoryError("no memory to receive the answer")
         try:
             value = codec.decode(*payload)
         except Refused as error:

@@ -12,7 +12,7 @@ import _signal as signal  # the module without its enums, which cost microsecond
 import os
 import time
 from _contextvars import ContextVar
-from _thread import get_ident, interrupt_main, start_new_thread
+from _thread import allocate_lock, get_ident, interrupt_main, start_new_thread
 
 from . import Cancelled
 
@@ -29,6 +29,7 @@ _PAUSES = (0.002, 0.005, 0.02, 0.1, 0.5)  # seconds
 _main = get_ident()
 _sleep = time.sleep
 _getsignal, _signal = signal.getsignal, signal.signal
+_sigmask = getattr(signal, "pthread_sigmask", None)
 _pthread_kill = getattr(signal, "pthread_kill", None)
 
 
@@ -57,21 +58,33 @@ class Doorbell:
     def __init__(self):
         self.running = None
         self._handler = self._answer
+        self._helpers = {}  # call -> whether the thread that insists on its end still runs
 
     def install(self):
-        """In the main thread, at the start and after each call: user code may have replaced the handler."""
-        if _getsignal(DOORBELL) is not self._handler:
-            _signal(DOORBELL, self._handler)
+        """In the main thread, at the start and after each call: user code may have replaced the handler; whether it had."""
+        if _getsignal(DOORBELL) is self._handler:
+            return False
+        _signal(DOORBELL, self._handler)
+        return True
+
+    def helpers(self):
+        """The threads that insist now; one that has just ended counts once more, since the interpreter may still count it."""
+        known = list(self._helpers.items())
+        for call, runs in known:
+            if not runs:
+                del self._helpers[call]
+        return len(known)
 
     def cancel(self, call):
         """In the reader thread: mark the running call, and make the main thread look."""
         call.cancelled = True
         if call.task is None:
             self._ring()
+        self._helpers[call] = True
         try:
             start_new_thread(self._insist, (call,))
         except RuntimeError:  # no more threads: the parent's doorbell remains
-            pass
+            self._helpers[call] = False
 
     def _insist(self, call):
         # A signal that comes between the interpreter's last look and the system call does not end that system call.
@@ -80,6 +93,7 @@ class Doorbell:
             if call.interrupted or self.running is not call:
                 break
             self._ring()
+        self._helpers[call] = False
 
     def _ring(self):
         if PORTABLE:
@@ -98,6 +112,21 @@ class Doorbell:
             # regular expression), and only lets go of it here.
             _sleep(0.002)
         stop_cancelled(call)
+
+
+def start_thread(function):
+    """Start a thread of the runtime's own, which the doorbell is not for. It runs when this returns."""
+    runs = allocate_lock()
+    runs.acquire()
+
+    def main():
+        if _sigmask is not None:
+            _sigmask(signal.SIG_BLOCK, (DOORBELL,))
+        runs.release()
+        function()
+
+    start_new_thread(main, ())
+    runs.acquire()
 
 
 def enter(call, function, *args):

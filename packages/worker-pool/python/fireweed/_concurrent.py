@@ -94,6 +94,7 @@ class Concurrent(Executor):
                 del self._running[call.id]
                 self._end(call)
                 self._wire.send(*reply)
+                self._answered()
             except _wire.Closed:
                 _lifeline.die()
             except BaseException as error:
@@ -117,6 +118,7 @@ class Concurrent(Executor):
                 # Before anything of ours is called: what user code left behind must not run in the runtime.
                 if _gettrace() is not None:
                     _settrace(None)
+                    self.reporter.note("trace")
                 self._leave()
         except BaseException as error:
             return self._failure(call, *_call.verdict(call, error), error)

@@ -6,7 +6,7 @@ A call waits in `waiting` until one of two takes it out: the main thread to run 
 
 import time
 
-from . import _call, _frame, _lifeline, _process, _stream
+from . import _call, _frame, _lifeline, _limits, _process, _stream
 from ._codec import Json
 from ._errors import Refused
 
@@ -21,6 +21,7 @@ class Executor:
     def __init__(self, wire, bell, end):
         self._wire, self._bell, self._end = wire, bell, end
         self.waiting = {}  # id -> call
+        self.reporter = None  # set before `run`
 
     def put(self, call):
         """One more call."""
@@ -74,7 +75,16 @@ class Executor:
         """After user code."""
         if _lifeline.is_fork():
             _process.leave_fork()
-        self._bell.install()
+        if self._bell.install():
+            self.reporter.note("signals")
+        self.reporter.repair()
+
+    def _answered(self):
+        """After the answer, before the next call."""
+        _limits.restore()
+        report = self.reporter.due(_now(), not self.running())
+        if report is not None:
+            self._wire.send(_frame.REPORT, 0, Json.flags, *Json.encode(report))
 
     def _success(self, call, value):
         codec = call.codec
@@ -91,5 +101,7 @@ class Executor:
         return (_frame.RESULT if call.stream is None else _frame.END, call.id, codec.flags, *payload)
 
     def _failure(self, call, code, message, error=None):
+        if code == "oom":
+            _limits.relax()
         report = _call.report(code, call.started, message, error)
         return (_frame.ERROR, call.id, Json.flags, *Json.encode(report))

@@ -10,16 +10,11 @@ answer.
 import logging
 import sys
 import threading
-from _thread import allocate_lock, get_ident, start_new_thread
+from _thread import allocate_lock, get_ident
 from collections import deque
 
 from . import Cancelled, _cancel, _frame, _lifeline, _wire
 from ._errors import clip, plain, printed, type_name
-
-try:
-    from _signal import SIG_BLOCK, pthread_sigmask
-except ImportError:  # Windows
-    pthread_sigmask = None
 
 _MOST, _MOST_TEXT, _TEXT, _NAME = 4096, 4 << 20, 64 * 1024, 1000  # records, and characters: of all, of one, of a name
 
@@ -38,7 +33,7 @@ class Logs:
 
     def install(self, level):
         """Listen from `level` on. Python's own default, WARNING, is left to stand unless less is asked for."""
-        start_new_thread(self._run, ())
+        _cancel.start_thread(self._run)
         root = logging.getLogger()
         handler = _Handler(self, level)
         root.addHandler(handler)
@@ -132,8 +127,6 @@ class Logs:
 
     def _run(self):
         try:
-            if pthread_sigmask is not None:  # the doorbell is for the main thread
-                pthread_sigmask(SIG_BLOCK, (_cancel.DOORBELL,))
             while True:
                 self._wake.acquire()
                 self._drain()

@@ -1,36 +1,75 @@
-"""The process around the calls: what it says of itself, its standard streams, and copies of it that user code forks."""
+"""The process around the calls: who it is, its standard streams, its stacks, and copies of it that user code forks."""
 
+import _signal
 import faulthandler
 import os
 import sys
-from _signal import SIG_IGN, SIGINT, signal
-from _thread import _count
+from _signal import SIG_DFL, SIG_IGN, SIGINT, getsignal, signal
 
 from . import __version__, _cancel, _frame, _lifeline, _wire
 
-_exit, _pread, _exc_info, _excepthook = os._exit, getattr(os, "pread", None), sys.exc_info, sys.excepthook
+try:
+    from fcntl import F_SETFL, fcntl
+except ImportError:  # Windows
+    pass
+
+_exit, _exc_info, _excepthook = os._exit, sys.exc_info, sys.excepthook
+_register, _unregister = getattr(faulthandler, "register", None), getattr(faulthandler, "unregister", None)
 _stdout, _stderr = sys.stdout, sys.stderr
-_page = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
-_statm = None  # /proc/self/statm, kept open: `ru_maxrss` would be the parent's, inherited over exec
+_STACKS = getattr(_signal, "SIGUSR2", None)
+_crashes = None  # where the stack of a crash is written
+_stacks = None  # a file in memory, read by the parent as /proc/<pid>/fd/<this>
 
 
 def prepare():
     """Before any user code of a worker; once more in a copy of the process that becomes a worker itself."""
-    global _statm
+    global _crashes
     for stream in (_stdout, _stderr):
         try:  # what is printed is a log line at once, and printing never fails for its text
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
         except (AttributeError, ValueError):  # None, or put there by a sitecustomize
             pass
-    faulthandler.enable(2)
+    try:
+        # Not to 2 itself, which user code may close or make another file.
+        crashes, _crashes = _crashes, _wire.claim(os.dup(2))
+        faulthandler.enable(_crashes)
+        _wire.release(crashes)
+    except OSError:  # there is no standard error
+        pass
     if not _cancel.PORTABLE:
         signal(SIGINT, SIG_IGN)  # Ctrl-C is the parent's business
-    if _statm is not None:
-        os.close(_statm)
+        _offer_stacks()
+
+
+def _offer_stacks():
+    """Linux: SIGUSR2 writes the stacks of all threads to a file in memory, even while C code holds the interpreter.
+
+    Standard error would be the wrong place: user code may have closed it, and a writer blocks when its pipe is full.
+    """
+    global _stacks
+    stacks, _stacks = _stacks, None
     try:
-        _statm = _wire.claim(os.open("/proc/self/statm", os.O_RDONLY))
-    except OSError:
-        pass
+        fd = _wire.claim(os.memfd_create("fireweed-stacks"))
+        fcntl(fd, F_SETFL, os.O_APPEND)
+    except (AttributeError, OSError):
+        return
+    _stacks = fd
+    _listen()
+    _wire.release(stacks)
+
+
+def _listen():
+    signal(_STACKS, SIG_DFL)
+    _unregister(_STACKS)
+    _register(_STACKS, _stacks, True)
+
+
+def keep_stacks():
+    """Whether user code had put a handler of its own in the place of ours, which is back then."""
+    if _stacks is None or getsignal(_STACKS) is SIG_DFL:
+        return False
+    _listen()
+    return True
 
 
 def hello(token, codecs):
@@ -45,15 +84,8 @@ def hello(token, codecs):
         "platform": sys.platform,
         "token": token,
         "codecs": codecs,
+        "stacks": _stacks,
     }
-
-
-def vitals():
-    try:
-        rss = int(_pread(_statm, 64, 0).split()[1]) * _page
-    except (OSError, TypeError, IndexError, ValueError):  # no /proc, or user code closed the descriptor
-        rss = None
-    return {"rss": rss, "threads": _count() + 1}
 
 
 def flush():

@@ -61,6 +61,7 @@ class Serial(Executor):
             bell.running = None
             self._end(call)
             self._wire.deliver(*reply)
+            self._answered()
             call = reply = None  # an idle worker keeps no arguments and no result alive
 
     def _answer(self, call):
@@ -74,6 +75,7 @@ class Serial(Executor):
                 # Before anything of ours is called: what user code left behind must not run in the runtime.
                 if _gettrace() is not None:
                     _settrace(None)
+                    self.reporter.note("trace")
                 self._leave()
         except BaseException as error:
             return self._failure(call, *_call.verdict(call, error), error)

@@ -4,7 +4,7 @@ import os
 from _thread import allocate_lock
 from collections import deque
 
-from . import _frame
+from . import _frame, _limits
 
 try:
     import fcntl
@@ -30,6 +30,15 @@ def claim(fd):
     return fd
 
 
+def release(fd):
+    """Close a descriptor that may be None, or closed by user code already."""
+    if fd is not None:
+        try:
+            _close(fd)
+        except OSError:
+            pass
+
+
 class Closed(Exception):
     """The parent's end is closed."""
 
@@ -43,7 +52,10 @@ class Wire:
         self._outbox, self._lock = deque(), allocate_lock()
 
     def receive(self):
-        """The next frame as `(kind, flags, id, meta, buffers)`. One thread only. Raises `Closed` or `Violation`."""
+        """The next frame as `(kind, flags, id, meta, buffers)`; a meta of None was there, but did not fit into memory.
+
+        One thread only. Raises `Closed` or `Violation`.
+        """
         while len(self._data) - self._at < _frame.SIZE:
             self._data = self._data[self._at :] + self._more(_CHUNK)
             self._at = 0
@@ -52,14 +64,29 @@ class Wire:
         body = self._data[start : start + length]
         self._at = start + len(body)
         if len(body) < length:
-            body = bytearray(body)  # grows as bytes come, so that a header alone costs nothing
-            while len(body) < length:
-                body += self._more(min(length - len(body), 1 << 20))
+            body = self._rest(body, length)
+        if body is None:
+            return kind, flags, call_id, None, ()
         return (kind, flags, call_id, *_frame.split(body, meta_len, nbuf))
 
     def has_more(self):
         """Whether something was received that `receive` has not given yet."""
         return self._at < len(self._data)
+
+    def _rest(self, body, length):
+        missing = length - len(body)
+        try:
+            body = bytearray(body)  # grows as bytes come, so that a header alone costs nothing
+            while missing:
+                data = self._more(min(missing, 1 << 20))
+                missing -= len(data)
+                body += data
+        except MemoryError:
+            body = data = None
+            _limits.relax()
+            while missing:
+                missing -= len(self._more(min(missing, _CHUNK)))
+        return body
 
     def send(self, kind, call_id, flags, pieces=(), buffers=()):
         """Queue a frame and write what is queued, unless another thread is writing already: then that one does it too.

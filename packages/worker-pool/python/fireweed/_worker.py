@@ -8,17 +8,12 @@ The reader answers PING, marks what CANCEL names, hands on CREDIT, and ends the 
 import os
 import sys
 import time
-from _thread import start_new_thread
 
-from . import _call, _callback, _cancel, _frame, _hooks, _lifeline, _logs, _preload, _process, _registry, _target, _wire
+from . import _call, _callback, _cancel, _frame, _hooks, _lifeline, _limits, _logs, _preload, _process, _registry, _target
+from . import _vitals, _wire
 from ._codec import CODECS, Json
 from ._errors import Refused, describe, message_of, type_name
 from ._serial import Serial
-
-try:
-    from _signal import SIG_BLOCK, pthread_sigmask
-except ImportError:  # Windows
-    pthread_sigmask = None
 
 FRAMES_IN, FRAMES_OUT, LIFELINE = 3, 4, 5
 _FATAL_STATUS = 79
@@ -62,6 +57,7 @@ class Worker:
         except OSError:  # none was given; the end of the stream still ends us, if later
             pass
         _process.prepare()
+        _vitals.prepare()
         self._bell.install()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._wire.abandon)
@@ -73,17 +69,21 @@ class Worker:
         init = _codec(flags).decode(*payload)
         if type(init) is not dict or init.get("proto") != _frame.PROTO:
             raise _frame.Violation("INIT must be an object with proto %d" % _frame.PROTO)
-        limit = (init.get("limits") or {}).get("frame")
-        if limit is not None:
-            self._wire.limit = int(limit)
+        limits = init.get("limits") or {}
+        if limits.get("frame") is not None:
+            self._wire.limit = int(limits["frame"])
         sys.path[0:0] = [str(folder) for folder in init.get("path") or ()]
         self._executor = _executor(init.get("concurrency"))(self._wire, self._bell, self._end)
-        start_new_thread(self._read, ())
+        _cancel.start_thread(self._read)
         self._prepare(init)
-        self._phase = "runtime"
         exports = _registry.exports()
+        if limits.get("memory") is not None:  # what the start needs is not held against the calls
+            _limits.set_memory(int(limits["memory"]))
+        reporter = self._executor.reporter = _vitals.Reporter(self._bell.helpers)
+        self._phase = "runtime"
         self._logs.flush()
         self._send(_frame.READY, 0, {"ms": round((_now() - began) * 1000, 3), "exports": exports})
+        self._send(_frame.REPORT, 0, reporter.changes())
 
     def _prepare(self, init):
         """What the parent asks for beside calls, the hooks of user code among it."""
@@ -122,8 +122,6 @@ class Worker:
 
     def _read(self):
         try:
-            if pthread_sigmask is not None:  # the doorbell is for the main thread
-                pthread_sigmask(SIG_BLOCK, (_cancel.DOORBELL,))
             while True:
                 kind, flags, call_id, *payload = self._wire.receive()
                 if kind in (_frame.CALL, _frame.OPEN, _frame.CLOSE):
@@ -148,6 +146,10 @@ class Worker:
     def _accept(self, kind, flags, call_id, payload):
         if call_id == 0 or call_id in self._executor.waiting or self._executor.find(call_id) is not None:
             raise _frame.Violation("the id %d of a call is 0 or in use" % call_id)
+        if payload[0] is None:
+            report = _call.report("oom", False, "no memory to receive the arguments", MemoryError(_limits.explain()))
+            self._send(_frame.ERROR, call_id, report)
+            return
         self._executor.put(_cancel.Call(kind, call_id, _codec(flags), payload, _now()))
 
     def _cancel(self, call_id, recall):
@@ -172,7 +174,7 @@ class Worker:
         call = next(iter(self._executor.running()), None)
         busy, began = (None, None) if call is None else (call.id, call.began)
         ms = 0 if began is None else round((_now() - began) * 1000, 3)
-        return {"busy": busy, "ms": ms, **_process.vitals()}
+        return {"busy": busy, "ms": ms, **_vitals.pulse()}
 
     # ---------------------------------------------------------------- main thread
 

@@ -70,6 +70,14 @@ const Options = Schema.Struct({
   ),
   maxSessions: whole(1, 10_000_000, 10_000),
   startTimeout: millis(30_000),
+  heartbeat: Schema.Struct({ interval: millis(1_000), killAfter: Schema.optional(Millis) }).pipe(
+    Schema.withDecodingDefault(Effect.succeed({}))
+  ),
+  memory: Schema.Struct({
+    limit: Schema.optional(
+      Schema.Int.check(Schema.isBetween({ minimum: 1 << 20, maximum: Number.MAX_SAFE_INTEGER }))
+    )
+  }).pipe(Schema.withDecodingDefault(Effect.succeed({}))),
   cancelGrace: millis(1_000),
   shutdownTimeout: millis(5_000),
   crashLoop: Schema.Struct({ deaths: whole(1, 1_000, 5), pause: millis(10_000) }).pipe(
@@ -89,6 +97,14 @@ const Options = Schema.Struct({
     cancelGrace >= MIN_GRACE
       ? undefined
       : { path: ["cancelGrace"], issue: `cancelGrace (${cancelGrace} ms) is under ${MIN_GRACE} ms` }
+  ),
+  Schema.makeFilter(({ heartbeat: { interval, killAfter } }) =>
+    killAfter === undefined || killAfter >= 3 * interval
+      ? undefined
+      : {
+          path: ["heartbeat", "killAfter"],
+          issue: `heartbeat.killAfter (${killAfter} ms) is under three times heartbeat.interval (${interval} ms)`
+        }
   )
 )
 

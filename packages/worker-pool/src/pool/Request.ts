@@ -102,8 +102,9 @@ export const lost = (
         started,
         exitCode: end.exitCode,
         signal: end.signal,
-        detail: stuck ? "killed: it did not stop when it was told to" : end.detail,
-        stderr: end.stderr
+        detail: end.detail,
+        stderr: end.stderr,
+        ...(end.diagnosis === undefined ? {} : { diagnosis: end.diagnosis })
       })
   )
 

@@ -24,6 +24,19 @@ export interface Hello {
   /** Echo of what the parent passed in `FIREWEED_TOKEN`: proves that the sender is the process that was started. */
   readonly token: string
   readonly codecs: ReadonlyArray<string>
+  /** The descriptor of the file in memory to which `SIGUSR2` writes the stacks of all threads, if there is one. */
+  readonly stacks?: number | null
+}
+
+/** What PONG and REPORT say of a worker's process. */
+export interface Vitals {
+  /** Resident memory in bytes. */
+  readonly rss: number | null
+  /** Time on a processor so far, in seconds. */
+  readonly cpu?: number
+  readonly threads: number
+  /** What its calls left behind; in a REPORT only. */
+  readonly dirty?: ReadonlyArray<string>
 }
 
 /** One frame of a Python traceback: file, line, function, source line. */
@@ -113,11 +126,20 @@ export interface Fatal {
 export const init = (options: {
   readonly path: ReadonlyArray<string>
   readonly maxFrame: number
+  /** Private memory of the process, in bytes. */
+  readonly memory?: number | undefined
 }): Frame.Outgoing =>
   Frame.make(
     Kind.Request.init,
     0,
-    Json.encodeJson({ proto: Kind.PROTOCOL_VERSION, path: options.path, limits: { frame: options.maxFrame } })
+    Json.encodeJson({
+      proto: Kind.PROTOCOL_VERSION,
+      path: options.path,
+      limits: {
+        frame: options.maxFrame,
+        ...(options.memory === undefined ? {} : { memory: options.memory })
+      }
+    })
   )
 
 /** Calls a call back: cancels it, but only if it has not begun. */
@@ -132,6 +154,9 @@ export const readError = (frame: Frame.Frame): Option.Option<WorkerError> => rea
 
 /** Reads FATAL. */
 export const readFatal = (frame: Frame.Frame): Option.Option<Fatal> => read(FatalSchema, frame)
+
+/** Reads PONG or REPORT. */
+export const readVitals = (frame: Frame.Frame): Option.Option<Vitals> => read(VitalsSchema, frame)
 
 /** Reads the line a Python too old for the runtime writes instead of HELLO. */
 export const readBootLine = (line: string): Option.Option<TooOld> => {
@@ -173,7 +198,17 @@ const HelloSchema = Schema.decodeUnknownOption(
     pid: Schema.Int,
     ppid: Schema.Int,
     token: Schema.String,
-    codecs: Schema.Array(Schema.String)
+    codecs: Schema.Array(Schema.String),
+    stacks: Schema.optionalKey(Schema.NullOr(Schema.Int))
+  })
+)
+
+const VitalsSchema = Schema.decodeUnknownOption(
+  Schema.Struct({
+    rss: Schema.NullOr(Schema.Finite),
+    cpu: Schema.optionalKey(Schema.Finite),
+    threads: Schema.Finite,
+    dirty: Schema.optionalKey(Schema.Array(Schema.String))
   })
 )
 

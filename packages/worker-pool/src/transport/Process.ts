@@ -14,6 +14,8 @@ import * as Option from "effect/Option"
 import type { StartError } from "../CallError.ts"
 import * as Message from "../protocol/Message.ts"
 import * as Channel from "./Channel.ts"
+import * as Diagnosis from "./Diagnosis.ts"
+import * as Inspection from "./Inspection.ts"
 import * as Launch from "./Launch.ts"
 import type { Connect, Events, Identity, Transport } from "./Transport.ts"
 
@@ -110,6 +112,7 @@ const attach = (
   let answer = ignore
   /** The process that runs Python, once it has said so: the one that was started, or the child of a wrapper. */
   let python: number | undefined
+  let stacks: number | undefined
 
   // First of all: without a listener this event ends the program.
   child.on("error", (error) => {
@@ -132,7 +135,10 @@ const attach = (
     events,
     maxFrame: options.maxFrame,
     onHello: (frame) => {
-      python = Option.getOrUndefined(Option.flatMap(Message.readHello(frame), (hello) => pidOf(hello, child)))
+      const hello = Option.getOrUndefined(Message.readHello(frame))
+      if (hello === undefined) return
+      python = Option.getOrUndefined(pidOf(hello, child))
+      stacks = hello.stacks ?? undefined
     },
     kill: () => {
       killGroups()
@@ -157,6 +163,10 @@ const attach = (
         // A wrapper would die of it.
         if (channel.exit() === undefined && python !== undefined) signal(python, "SIGUSR1")
       },
+      diagnose: () =>
+        channel.exit() === undefined && python !== undefined
+          ? Inspection.begin(python, stacks)
+          : () => Diagnosis.UNSEEN,
       kill: channel.kill
     },
     spawned: Effect.callback<void, StartError>((resume) => {

@@ -4,9 +4,10 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { StartError } from "../CallError.ts"
+import type { Diagnosis, StartError } from "../CallError.ts"
 import type * as Frame from "../protocol/Frame.ts"
 import type * as Message from "../protocol/Message.ts"
+import type { Symptoms } from "./Diagnosis.ts"
 
 /** A stream that user code prints to. */
 export type Output = "stdout" | "stderr"
@@ -36,6 +37,8 @@ export interface End {
   readonly detail: string
   /** The last lines of its standard error, at most 64 KiB. */
   readonly stderr: string
+  /** Why it hung, if it was killed for that; the worker adds it, not the transport. */
+  readonly diagnosis?: Diagnosis
   /** With `too-old`: what the boot line said. */
   readonly tooOld?: Message.TooOld
 }
@@ -50,6 +53,11 @@ export interface Transport {
   readonly pending: () => number
   /** Rings the doorbell (`SIGUSR1`): the worker looks whether its running call was cancelled. */
   readonly interrupt: () => void
+  /**
+   * Looks at the worker from outside, and has it write down its stacks; the result looks again, some milliseconds later, and says what
+   * was seen. Never waits for the worker, never throws. A transport without a process has none.
+   */
+  readonly diagnose?: () => () => Symptoms
   /** Ends the worker and all its process group at once; `onEnd` follows. A second kill does nothing. */
   readonly kill: () => void
 }

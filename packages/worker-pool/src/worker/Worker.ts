@@ -6,13 +6,14 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type { StartError } from "../CallError.ts"
+import type { Diagnosis, StartError } from "../CallError.ts"
 import type { Timer, Timers } from "../internal/Timers.ts"
 import type { CodecName } from "../protocol/Codec.ts"
 import type { CodecId, Frame, Outgoing, Payload, ProtocolViolation } from "../protocol/Frame.ts"
 import * as Frames from "../protocol/Frame.ts"
 import * as Kind from "../protocol/Kind.ts"
 import * as Message from "../protocol/Message.ts"
+import * as Diagnoses from "../transport/Diagnosis.ts"
 import * as Handshake from "../transport/Handshake.ts"
 import type { Connect, End, Output, Transport } from "../transport/Transport.ts"
 import * as CallId from "./CallId.ts"
@@ -21,7 +22,8 @@ import * as WorkerState from "./WorkerState.ts"
 
 /**
  * What a call came to. `NotBegun`: it waited in a worker behind another call, and was called back or its worker died, so that another
- * worker may have it. `stuck` says that its worker was killed because this call did not stop when it was told to.
+ * worker may have it. `stuck` says that its worker was killed because this call did not stop when it was told to,
+ * or because it did not answer any more.
  */
 export type Outcome =
   | { readonly _tag: "NotBegun" }
@@ -75,6 +77,18 @@ export interface Worker {
    * is still told how it ended, and the call takes up its place until then. Any other number is left alone.
    */
   readonly cancel: (id: number) => void
+  /** The number of the oldest call that it runs. */
+  readonly oldest: () => number | undefined
+  /** Frames that came from it so far. */
+  readonly heard: () => number
+  /** What it last said of its process. */
+  readonly vitals: () => Message.Vitals | undefined
+  /** Asks for a sign of life. */
+  readonly ping: () => void
+  /** Finds out why it does not answer; `undefined` if it has answered meanwhile. Takes {@link LOOK} milliseconds. */
+  readonly examine: (done: (diagnosis: Diagnosis | undefined) => void) => void
+  /** Ends it, since it has not answered for so many milliseconds, unless it does while the reason is looked for. */
+  readonly giveUp: (silentFor: number) => void
   /** Takes no more calls. */
   readonly drain: () => void
   /** Waits until it has answered its first call. */
@@ -92,6 +106,8 @@ export interface WorkerOptions {
   readonly timers: Timers
   readonly path: ReadonlyArray<string>
   readonly maxFrame: number
+  /** Private memory of its process, in bytes. */
+  readonly memory: number | undefined
   /** Calls that it runs at once. */
   readonly concurrency: number
   /** What values are carried by; the worker must speak it. */
@@ -106,6 +122,10 @@ export interface WorkerOptions {
   readonly onState: (worker: string, from: WorkerState.WorkerState, to: WorkerState.WorkerState) => void
   /** It can take a call, or be sent one ahead. */
   readonly onRoom: (worker: Worker) => void
+  /** It was idle, and was given a call. */
+  readonly onBusy: () => void
+  /** Its calls have left behind something that was not there before; all that is there. */
+  readonly onDirty: (worker: string, dirty: ReadonlyArray<string>) => void
   readonly onOutput: (worker: string, output: Output, line: string) => void
 }
 
@@ -127,6 +147,10 @@ interface InFlight {
 export const DOORBELL_AFTER = 20
 /** How long calls that were sent ahead wait behind one call before they are called back, in milliseconds. */
 export const RECALL_AFTER = 5
+/** Time between two rings of the doorbell: the first may come to nothing, such as in a finalizer. In milliseconds. */
+const DOORBELL_EVERY = 100
+/** Time between the two looks at a worker that hangs, in milliseconds: some ticks of the kernel's clock. */
+export const LOOK = 40
 
 /**
  * Starts a worker and waits until it is ready. At the end of the scope it is asked to leave, and killed when it does not within its
@@ -185,7 +209,9 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
           return refuse(step.error)
         case "Hello":
           hello = step.hello
-          return send(Message.init({ path: options.path, maxFrame: options.maxFrame }))
+          return send(
+            Message.init({ path: options.path, maxFrame: options.maxFrame, memory: options.memory })
+          )
         case "Ready":
           if (hello === undefined) return
           move("ready")
@@ -249,14 +275,25 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     // The worker cannot be trusted with another call: which answer belongs to which is not known any more.
     let broken: string | undefined
     let lastWords: string | undefined
-    let stuck = false
+    let heard = 0
+    let vitals: Message.Vitals | undefined
+    let stuck: { readonly why: string; readonly diagnosis: Diagnosis } | undefined
     const violate = (detail: string): void => {
       broken ??= `broke the protocol: ${detail}`
       move("stop")
       kill()
     }
 
+    const observe = (frame: Frame): void => {
+      const said = Option.getOrUndefined(Message.readVitals(frame))
+      if (said === undefined) return violate(`${Kind.nameOf(frame.kind)} cannot be read`)
+      const before = vitals?.dirty ?? []
+      vitals = { ...vitals, ...said }
+      if (said.dirty?.some((what) => !before.includes(what)) === true) options.onDirty(options.id, said.dirty)
+    }
+
     const onFrame = (frame: Frame): void => {
+      heard++
       if (broken !== undefined) return
       if (state === "initializing") return shake(frame)
       switch (frame.kind) {
@@ -267,8 +304,10 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
         case Kind.Reply.fatal:
           lastWords = Option.getOrUndefined(Option.map(Message.readFatal(frame), ({ message }) => message))
           return move("stop")
-        case Kind.Reply.bye:
         case Kind.Reply.pong:
+        case Kind.Reply.report:
+          return observe(frame)
+        case Kind.Reply.bye:
           return
         default:
           return violate(`${Kind.nameOf(frame.kind)} in state ${state}`)
@@ -277,7 +316,10 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
 
     const explain = (end: End): End => {
       if (broken !== undefined) return { ...end, reason: "violation", detail: broken }
-      if (stuck) return { ...end, detail: `${end.detail}: one of its calls did not stop when it was told to` }
+      if (stuck !== undefined) {
+        const { diagnosis, why } = stuck
+        return { ...end, detail: `killed: ${why}; ${Diagnoses.describe(diagnosis)}`, diagnosis }
+      }
       return lastWords === undefined ? end : { ...end, detail: `${end.detail}: ${lastWords}` }
     }
 
@@ -304,6 +346,30 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       if (call.timer !== undefined) timers.cancel(call.timer)
     }
 
+    const killStuck = (why: string, diagnosis: Diagnosis, calls: Iterable<InFlight>): void => {
+      for (const call of calls) call.stuck = true
+      stuck ??= { why, diagnosis }
+      move("stop")
+      kill()
+    }
+
+    const ping = (): void => send(Frames.make(Kind.Request.ping))
+
+    /** Two looks from outside: now, and when the result is called. It answers if anything came from it after `mark`. */
+    const look = (mark: number): (() => Diagnosis) => {
+      const end = transport?.diagnose?.()
+      return () => Diagnoses.judge(end === undefined ? Diagnoses.UNSEEN : end(), heard !== mark)
+    }
+
+    const examine = (done: (diagnosis: Diagnosis | undefined) => void): void => {
+      const mark = heard
+      const diagnose = look(mark)
+      timers.after(LOOK, () => {
+        if (WorkerState.isAlive(state)) done(heard === mark ? diagnose() : undefined)
+      })
+    }
+
+    // A frame; the doorbell, until it obeys; a look at it shortly before the end of its grace; its end.
     const cancel = (id: number): void => {
       const call = calls.get(id)
       if (call === undefined || call.cancelled || !WorkerState.isAlive(state)) return
@@ -313,14 +379,27 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     }
 
     const insist = (call: InFlight): void => {
-      call.timer = timers.after(DOORBELL_AFTER, () => {
+      const ends = timers.now() + options.cancelGrace
+      const ring = (): void => {
         through((to) => to.interrupt())
-        call.timer = timers.after(options.cancelGrace - DOORBELL_AFTER, () => {
-          call.stuck = true
-          stuck = true
-          move("stop")
-          kill()
-        })
+        const left = ends - timers.now()
+        call.timer =
+          left > DOORBELL_EVERY + LOOK
+            ? timers.after(DOORBELL_EVERY, ring)
+            : timers.after(Math.max(0, left - LOOK), lookTwice)
+      }
+      let mark = heard
+      const lookTwice = (): void => {
+        const diagnose = look(mark)
+        call.timer = timers.after(Math.max(0, ends - timers.now()), () =>
+          killStuck("a call did not stop when it was told to", diagnose(), [call])
+        )
+      }
+      call.timer = timers.after(DOORBELL_AFTER, () => {
+        // What it answers until its end tells whether user code is to blame.
+        mark = heard
+        ping()
+        ring()
       })
     }
 
@@ -352,6 +431,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
           stuck: false
         }
         calls.set(id, call)
+        if (calls.size === 1) options.onBusy()
         if (begun) beganAt = timers.now()
         else if (recallTimer === undefined) {
           const [first] = calls.values()
@@ -362,6 +442,16 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
         return id
       },
       cancel,
+      oldest: () => calls.keys().next().value,
+      heard: () => heard,
+      vitals: () => vitals,
+      ping,
+      examine,
+      giveUp: (silentFor) =>
+        examine((diagnosis) => {
+          if (diagnosis === undefined) return
+          killStuck(`it has not answered for ${Math.round(silentFor)} ms`, diagnosis, calls.values())
+        }),
       drain: () => move("drain"),
       answered: Deferred.await(answered),
       ended: Deferred.await(gone)

@@ -40,8 +40,7 @@ const signals = [
   ["SIGSEGV", "SIGSEGV"],
   ["SIGBUS", "SIGBUS"],
   ["SIGFPE", "SIGFPE"],
-  ["SIGILL", "SIGILL"],
-  ["SIGUSR2", "SIGUSR2"]
+  ["SIGILL", "SIGILL"]
 ] as const
 
 const memory = error("PythonError", "memory", { exception: { type: "MemoryError" } })
@@ -105,6 +104,7 @@ export const death: Section<Fault> = {
       expected: killed("SIGKILL", { detail: /not by its pool: possibly out of memory/ }),
       reuse: "replaced"
     },
+    survives("SIGUSR2 to itself", "import os, signal; os.kill(os.getpid(), signal.SIGUSR2)", nothing),
     survives("SIGINT to itself", "import os, signal; os.kill(os.getpid(), signal.SIGINT)", nothing),
     survives(
       "Ctrl-C of a terminal",

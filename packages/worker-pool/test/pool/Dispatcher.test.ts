@@ -29,6 +29,13 @@ class FakeWorker implements Worker {
   }
   readonly answered = Effect.never
   readonly ended = Effect.never
+  // What a heartbeat is interested in, and a dispatcher is not.
+  readonly oldest = (): undefined => undefined
+  readonly heard = (): number => 0
+  readonly vitals = (): undefined => undefined
+  readonly ping = (): void => undefined
+  readonly examine = (): void => undefined
+  readonly giveUp = (): void => undefined
   readonly id: string
   readonly cancelled: Array<string> = []
   now: WorkerState = "ready"

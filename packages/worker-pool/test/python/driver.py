@@ -19,7 +19,7 @@ PATIENCE = 20  # seconds; only ever waited for when something is broken
 INIT, CALL, CANCEL, PING, CREDIT, CALLBACK_RESULT, CALLBACK_ERROR = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07
 SHUTDOWN, OPEN, CLOSE = 0x08, 0x09, 0x0A
 HELLO, READY, RESULT, ERROR, ITEM, END, CALLBACK, LOG = 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88
-PONG, BYE, FATAL = 0x89, 0x8A, 0x8B
+PONG, BYE, FATAL, REPORT = 0x89, 0x8A, 0x8B, 0x8C
 HEADER = struct.Struct("<HBBIIHHQ")
 
 
@@ -66,7 +66,7 @@ class Worker:
         ]
         for thread in self._drains:
             thread.start()
-        self._data, self.last = b"", 0
+        self._data, self.last, self.report = b"", 0, None
         if init:
             self.hello = self.expect(HELLO)
             self.initialise(limits or {}, path, **more)
@@ -85,7 +85,14 @@ class Worker:
         self.raw(frame(kind, call_id, b"" if meta is None else json.dumps(meta).encode()))
 
     def receive(self, timeout=PATIENCE):
-        """The next frame as (kind, id, value)."""
+        """The next frame as (kind, id, value). A REPORT, which may come after any call, is kept in `report` instead."""
+        kind, call_id, value = self._receive(timeout)
+        while kind == REPORT:
+            self.report = value
+            kind, call_id, value = self._receive(timeout)
+        return kind, call_id, value
+
+    def _receive(self, timeout):
         magic, kind, flags, call_id, length, nbuf, reserved, body = HEADER.unpack(self._take(24, timeout))
         assert (magic, flags, nbuf, reserved, length) == (0x5746, 1, 0, 0, body)
         meta = self._take(body, timeout)
@@ -97,8 +104,13 @@ class Worker:
         return got[2]
 
     def quiet(self, seconds=0.05):
-        """Whether nothing more comes."""
-        return not self._data and not select.select([self.out], [], [], seconds)[0]
+        """Whether nothing more comes, but for a REPORT."""
+        while self._data or select.select([self.out], [], [], seconds)[0]:
+            kind, _, value = self._receive(seconds)
+            if kind != REPORT:
+                return False
+            self.report = value
+        return True
 
     # ------------------------------------------------------------ calls
 

@@ -5,7 +5,7 @@ import time
 import unittest
 from pathlib import Path
 
-from driver import BOOT, CALL, ERROR, PING, PONG, Failed, Worker, alive, frame, until
+from driver import BOOT, CALL, ERROR, PING, PONG, Failed, Gone, Worker, alive, frame, until
 
 
 class Shared(unittest.TestCase):
@@ -232,7 +232,7 @@ class Exits(Shared):
             with self.subTest(source), Worker() as worker:
                 worker.call("evaluate", source)
                 self.assertEqual(worker.wait(), status)
-                self.assertTrue(worker.out.recv(1) == b"")
+                self.assertRaises(Gone, worker.receive)
 
     def test_a_status_too_long_to_print(self):
         self.failure("exit", "evaluate", "sys.exit(10 ** 5000)")

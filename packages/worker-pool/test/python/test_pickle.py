@@ -15,7 +15,7 @@ import unittest
 import uuid
 import zoneinfo
 
-from driver import CALL, ERROR, HEADER, RESULT, Worker
+from driver import CALL, ERROR, HEADER, REPORT, RESULT, Worker
 from fireweed import _frame
 from fireweed._errors import Refused
 from fireweed._pickle5 import Pickle
@@ -177,6 +177,8 @@ class OverTheWire(unittest.TestCase):
     def answer(self, worker):
         magic, kind, flags, call_id, meta_len, nbuf, _, body_len = HEADER.unpack(worker._take(24, 20))
         body = worker._take(body_len, 20)
+        if kind == REPORT:
+            return self.answer(worker)
         meta, buffers = _frame.split(body, meta_len, nbuf)
         return kind, flags, call_id, meta, buffers
 

@@ -67,6 +67,7 @@ const setUp = (options: { readonly concurrency: number }) =>
       timers,
       path: [],
       maxFrame: 1_024,
+      memory: undefined,
       concurrency: options.concurrency,
       codec: "json",
       startTimeout: 1_000,
@@ -74,6 +75,8 @@ const setUp = (options: { readonly concurrency: number }) =>
       shutdownGrace: 1_000,
       onState: (_id, from, to) => void sent.push(`${from} -> ${to}`),
       onRoom: () => void sent.push("has room"),
+      onBusy: () => undefined,
+      onDirty: (_id, dirty) => void sent.push(`dirty: ${dirty.join(", ")}`),
       onOutput: () => undefined
     })
     const assign = (name: string): number =>
@@ -125,12 +128,12 @@ describe("several calls in flight", () => {
       assert.deepStrictEqual(sent, [`CANCEL ${first}`, `CANCEL ${second}`])
       assert.strictEqual(worker.load(), 2, "a cancelled call takes its place until it is answered")
       yield* TestClock.adjust(10)
-      assert.deepStrictEqual(sent.slice(2), ["SIGUSR1"])
+      assert.deepStrictEqual(sent.slice(2), ["PING 0", "SIGUSR1"])
       reply(Kind.Reply.error, first, {})
       yield* TestClock.adjust(10)
       reply(Kind.Reply.result, second, null)
       yield* TestClock.adjust(1_000)
-      assert.deepStrictEqual(sent.slice(3), ["has room", "SIGUSR1", "has room"])
+      assert.deepStrictEqual(sent.slice(4), ["has room", "PING 0", "SIGUSR1", "has room"])
       assert.deepStrictEqual(outcomes, ["a Failed", "b Result"])
     })
   )
@@ -147,7 +150,7 @@ describe("several calls in flight", () => {
       yield* TestClock.adjust(10)
       assert.deepStrictEqual(sent.slice(-2), ["busy -> terminating", "SIGKILL"])
       end("SIGKILL")
-      const detail = "killed by SIGKILL: one of its calls did not stop when it was told to"
+      const detail = "killed: a call did not stop when it was told to; it does not answer"
       assert.deepStrictEqual(outcomes, [`a lost: ${detail}`, `b lost stuck: ${detail}`, `c lost: ${detail}`])
       yield* TestClock.adjust(1_000)
       assert.strictEqual(sent.filter((what) => what === "SIGKILL").length, 1, "no step is left")
@@ -233,7 +236,7 @@ describe("calls are sent ahead to a worker that is quick", () => {
       assert.deepStrictEqual(sent, [`CANCEL ${b}`])
       reply(Kind.Reply.result, a, null)
       yield* TestClock.adjust(20)
-      assert.deepStrictEqual(sent.slice(1), ["SIGUSR1"], "it may have begun before it was told")
+      assert.deepStrictEqual(sent.slice(1), ["PING 0", "SIGUSR1"], "it may have begun before it was told")
       reply(Kind.Reply.error, b, cancelled)
       assert.deepStrictEqual(outcomes, ["a Result", "b Failed"])
     })
