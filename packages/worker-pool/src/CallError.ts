@@ -329,7 +329,6 @@ const StartErrorBase: Base<
         "interpreter-not-found",
         "interpreter-not-executable",
         "folder-not-found",
-        "runtime-not-found",
         "python-too-old",
         "exited",
         "timeout",
@@ -348,7 +347,6 @@ const StartErrorBase: Base<
     "interpreter-not-found",
     "interpreter-not-executable",
     "folder-not-found",
-    "runtime-not-found",
     "python-too-old",
     "exited",
     "timeout",
@@ -386,8 +384,6 @@ export class StartError extends StartErrorBase {
         return this.fix ?? "install it for this interpreter, or change the option `requires`"
       case "folder-not-found":
         return "create the folder, or change the option `cwd`"
-      case "runtime-not-found":
-        return "load @fireweed/worker-pool from its npm package, and keep it external to bundlers"
       case "python-too-old":
         return "name a newer one in the option `python` or in FIREWEED_PYTHON"
       case "exited":

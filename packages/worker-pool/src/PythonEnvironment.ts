@@ -206,9 +206,9 @@ const ask = (
       const fail = (error: StartError): void => resume(Effect.fail(error))
       // An environment that no process can have is thrown.
       try {
-        const child = spawn(interpreter, [...runtime, "check", JSON.stringify(question)], {
+        const child = spawn(interpreter, [...runtime.args, "check", JSON.stringify(question)], {
           cwd,
-          env,
+          env: { ...env, ...runtime.env },
           // Its answer comes where a worker's frames do, so that nothing that is printed gets into it.
           stdio: ["ignore", "ignore", "pipe", "ignore", "pipe"],
           windowsHide: true,

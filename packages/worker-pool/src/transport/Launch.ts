@@ -5,6 +5,7 @@ import { statSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import { StartError } from "../CallError.ts"
 import * as PythonRuntime from "../PythonRuntime.ts"
+import type { Program } from "../PythonRuntime.ts"
 
 /** What is started, and where. */
 export interface LaunchOptions {
@@ -15,36 +16,20 @@ export interface LaunchOptions {
 }
 
 /**
- * The first arguments of an interpreter that is to run the Python half. Fails for what the error of the operating system would not tell: that
- * the working folder, or the Python half, is not there.
+ * How the interpreter is told to run the Python half. Fails for what the error of the operating system would not tell: that the working
+ * folder is not there.
  */
-export const preflight = ({
-  cwd,
-  interpreter
-}: LaunchOptions): Effect.Effect<ReadonlyArray<string>, StartError> =>
+export const preflight = ({ cwd, interpreter }: LaunchOptions): Effect.Effect<Program, StartError> =>
   Effect.suspend(() => {
-    const runtime = PythonRuntime.program()
-    if (runtime === undefined) {
-      return Effect.fail(
-        new StartError({
-          reason: "runtime-not-found",
-          interpreter,
-          detail: `the Python half of this package is not at ${PythonRuntime.bootScript.href}`,
-          stderr: ""
-        })
-      )
-    }
-    if (!isFolder(cwd)) {
-      return Effect.fail(
-        new StartError({
-          reason: "folder-not-found",
-          interpreter,
-          detail: `its working folder ${cwd} does not exist`,
-          stderr: ""
-        })
-      )
-    }
-    return Effect.succeed(runtime)
+    if (isFolder(cwd)) return Effect.succeed(PythonRuntime.program())
+    return Effect.fail(
+      new StartError({
+        reason: "folder-not-found",
+        interpreter,
+        detail: `its working folder ${cwd} does not exist`,
+        stderr: ""
+      })
+    )
   })
 
 /** Why an interpreter did not run, from what the operating system said, thrown or told by an event. */

@@ -17,6 +17,7 @@ import * as Channel from "./Channel.ts"
 import * as Diagnosis from "./Diagnosis.ts"
 import * as Inspection from "./Inspection.ts"
 import * as Launch from "./Launch.ts"
+import type { Program } from "../PythonRuntime.ts"
 import type { Connect, Events, Identity, Transport } from "./Transport.ts"
 
 /** What a worker process is started with. */
@@ -80,16 +81,17 @@ interface Attached {
 const start = (
   options: ProcessOptions,
   identity: Identity,
-  runtime: ReadonlyArray<string>
+  runtime: Program
 ): Effect.Effect<ChildProcess, StartError> =>
   Effect.try({
     try: () =>
-      spawn(options.interpreter, [...runtime], {
+      spawn(options.interpreter, [...runtime.args], {
         cwd: options.cwd,
         env: {
           ...process.env,
           PYTHONBREAKPOINT: "0",
           ...options.env,
+          ...runtime.env,
           FIREWEED_TOKEN: identity.token,
           FIREWEED_WORKER: identity.id
         },

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -14,6 +15,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 BOOT = os.path.join(os.path.dirname(os.path.dirname(HERE)), "python", "boot.py")
 sys.path.insert(0, os.path.dirname(BOOT))  # for the tests of single modules
+EMBEDDED = os.environ.get("FIREWEED_EMBEDDED") == "1"  # the worker is made of a string, not of files
 PATIENCE = 20  # seconds; only ever waited for when something is broken
 
 INIT, CALL, CANCEL, PING, CREDIT, CALLBACK_RESULT, CALLBACK_ERROR = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07
@@ -21,6 +23,16 @@ SHUTDOWN, OPEN, CLOSE = 0x08, 0x09, 0x0A
 HELLO, READY, RESULT, ERROR, ITEM, END, CALLBACK, LOG = 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88
 PONG, BYE, FATAL, REPORT = 0x89, 0x8A, 0x8B, 0x8C
 HEADER = struct.Struct("<HBBIIHHQ")
+
+
+def embedded():
+    """The arguments and the variables that start a worker from what the TypeScript half holds of this one."""
+    with open(os.path.join(os.path.dirname(BOOT), "..", "src", "internal", "embedded.ts")) as file:
+        text = file.read()
+    loader = re.search(r'^export const loader: string = (".*")$', text, re.M).group(1)
+    files = json.dumps(dict(re.findall(r'^  "([^"]+)":\s+"([^"]+)",?$', text, re.M)))
+    pieces = {"FIREWEED_RUNTIME_%d" % i: files[i * 30_000 : (i + 1) * 30_000] for i in range(-(-len(files) // 30_000))}
+    return ["-c", json.loads(loader)], pieces
 
 
 class Failed(Exception):
@@ -51,8 +63,11 @@ class Worker:
         high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 50) for end in (streams[0][1], streams[1][1], to, out, life)]
         actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
         actions += [(os.POSIX_SPAWN_DUP2, fd, number) for fd, number in zip(high, (1, 2, 3, 4, 5))]
-        argv = argv or [sys.executable, BOOT]
-        env = dict(os.environ, FIREWEED_TOKEN="t0ken", **(env or {}))
+        variables = {}
+        if argv is None:
+            code, variables = embedded() if EMBEDDED else ([BOOT], {})
+            argv = [sys.executable, *code]
+        env = dict(os.environ, FIREWEED_TOKEN="t0ken", **variables, **(env or {}))
         self.began = time.perf_counter()
         self.pid = os.posix_spawn(argv[0], argv, env, file_actions=actions)
         for fd in high + [streams[0][1], streams[1][1]]:

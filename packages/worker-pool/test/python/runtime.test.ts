@@ -9,18 +9,25 @@ import * as Interpreter from "../../src/transport/Interpreter.ts"
 noLeaks()
 
 /** The tests of the Python package are Python: they drive a worker over its descriptors, with no TypeScript between. */
+const run = (args: ReadonlyArray<string>, env: { readonly [name: string]: string }) =>
+  Effect.gen(function* () {
+    const python = yield* Interpreter.find({ python: undefined, cwd: process.cwd(), env: process.env })
+    const report = yield* Effect.callback<string>((resume) => {
+      const folder = fileURLToPath(new URL(".", import.meta.url))
+      execFile(
+        python,
+        ["-m", "unittest", "discover", "-s", folder, ...args],
+        { env: { ...process.env, ...env } },
+        (_error, _stdout, stderr) => resume(Effect.succeed(stderr))
+      )
+    })
+    assert.match(report, /\nRan \d{2,} tests in .*\n\nOK/, report)
+  })
+
+it.live("the tests of the Python runtime pass", () => run([], { FIREWEED_EMBEDDED: "0" }), 120_000)
+
 it.live(
-  "the tests of the Python runtime pass",
-  () =>
-    Effect.gen(function* () {
-      const python = yield* Interpreter.find({ python: undefined, cwd: process.cwd(), env: process.env })
-      const report = yield* Effect.callback<string>((resume) => {
-        const folder = fileURLToPath(new URL(".", import.meta.url))
-        execFile(python, ["-m", "unittest", "discover", "-s", folder], (_error, _stdout, stderr) =>
-          resume(Effect.succeed(stderr))
-        )
-      })
-      assert.match(report, /\nRan \d{2,} tests in .*\n\nOK/, report)
-    }),
+  "those of calls and of what is exposed pass, too, when the runtime is a string",
+  () => run(["-k", "test_calls", "-k", "test_registry"], { FIREWEED_EMBEDDED: "1" }),
   120_000
 )
