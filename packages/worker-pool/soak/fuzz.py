@@ -32,11 +32,11 @@ class Fed(Wire):
     def __init__(self, data):
         super().__init__(-1, -1)
         self.limit = 1 << 30
-        self._rest = data
+        self._source = data
 
     def _more(self, size):
         # In chunks that are no whole frame.
-        data, self._rest = self._rest[: min(size, 37)], self._rest[min(size, 37) :]
+        data, self._source = self._source[: min(size, 37)], self._source[min(size, 37) :]
         if not data:
             raise Closed("end of stream")
         return data
