@@ -77,22 +77,23 @@ const InvalidCallBase: Base<
   InvalidCall,
   "InvalidCall",
   {
-    readonly reason: Schema.Literals<readonly ["target", "arguments", "result", "stream"]>
+    readonly reason: Schema.Literals<readonly ["target", "arguments", "result", "stream", "reentry"]>
     readonly target: Schema.String
     readonly detail: Schema.String
     readonly started: Schema.Literals<readonly ["no", "maybe"]>
   }
 > = Schema.TaggedError<InvalidCall>()("InvalidCall", {
-  reason: Schema.Literals(["target", "arguments", "result", "stream"]),
+  reason: Schema.Literals(["target", "arguments", "result", "stream", "reentry"]),
   target: Schema.String,
   detail: Schema.String,
   started: Schema.Literals(["no", "maybe"])
 })
 
 /**
- * The call itself is wrong: there is no such function (`target`), an argument cannot be sent (`arguments`), the result, or an item of a
- * stream, cannot be sent or is not what the schema says (`result`), or a stream was asked of a function that gives none, or a value of
- * one that does (`stream`). `detail` names the type and the path to it.
+ * The call itself is wrong: there is no such function, or it may not be called (`target`), an argument cannot be sent (`arguments`), the
+ * result, or an item of a stream, cannot be sent or is not what the schema says (`result`), a stream was asked of a function that gives
+ * none, or a value of one that does (`stream`), or it was made from a callback and would wait for the very call that waits for the
+ * callback (`reentry`). `detail` names the type and the path to it.
  *
  * @category errors
  */
@@ -112,6 +113,8 @@ export class InvalidCall extends InvalidCallBase {
         return "return a value that the codec carries (see VALUES.md), or change the schema"
       case "stream":
         return "ask for what a generator yields by `stream`, and for what any other function returns by `call`"
+      case "reentry":
+        return "give Python what it needs before it asks, add workers, or let the callback call another pool"
     }
   }
   /** What happened, to whom. */
@@ -341,6 +344,7 @@ const StartErrorBase: Base<
     readonly detail: Schema.String
     readonly stderr: Schema.String
     readonly fix: Schema.optionalKey<Schema.String>
+    readonly exception: Schema.optionalKey<Schema.Codec<PythonException>>
   }
 > = Schema.TaggedError<StartError>()("StartError", {
   reason: Schema.Literals([
@@ -357,7 +361,8 @@ const StartErrorBase: Base<
   interpreter: Schema.String,
   detail: Schema.String,
   stderr: Schema.String,
-  fix: Schema.optionalKey(Schema.String)
+  fix: Schema.optionalKey(Schema.String),
+  exception: Schema.optionalKey(Message.PythonException)
 })
 
 /**
@@ -386,8 +391,11 @@ export class StartError extends StartErrorBase {
         return "create the folder, or change the option `cwd`"
       case "python-too-old":
         return "name a newer one in the option `python` or in FIREWEED_PYTHON"
-      case "exited":
       case "init":
+        return this.exception === undefined
+          ? "correct the options preload, setup or teardown"
+          : "see the traceback below"
+      case "exited":
         return this.stderr.trim() === "" ? "run it by hand to see why" : "see its standard error below"
       case "timeout":
         return "raise startTimeout, or see what the interpreter waits for"
@@ -395,9 +403,13 @@ export class StartError extends StartErrorBase {
         return "reinstall @fireweed/worker-pool: its two halves do not match"
     }
   }
+  /** What its preload or setup raised, as Python prints it; empty if it was not that. */
+  get traceback(): string {
+    return this.exception === undefined ? "" : formatException(this.exception)
+  }
   /** What happened, to whom. */
   override get message(): string {
-    const tail = this.stderr.trim()
+    const tail = `${this.traceback}\n${this.stderr}`.trim()
     return `${this.interpreter}: ${this.detail}; ${this.hint}${tail === "" ? "" : `\n  ${tail.replaceAll("\n", "\n  ")}`}`
   }
 }

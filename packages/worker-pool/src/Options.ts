@@ -2,7 +2,23 @@
  * The options of a pool.
  */
 import type * as Duration from "effect/Duration"
+import type { Json } from "./protocol/Json.ts"
 import type { Connect } from "./transport/Transport.ts"
+
+/** A Python function that a worker calls by itself: `package.module:function`, or that with arguments, which JSON must carry. */
+export type Hook =
+  | string
+  | {
+      readonly target: string
+      readonly args?: ReadonlyArray<Json> | undefined
+      readonly kwargs?: { readonly [name: string]: Json } | undefined
+    }
+
+/**
+ * A function that Python may call. Keyword arguments come after the others as one object. It gives a value, or an `Effect` of one, which
+ * runs with the services that were there when the pool was made. As in Python, its parameters are not checked against what is sent.
+ */
+export type Callback = (...args: Array<never>) => unknown
 
 /** The options of a pool. All have defaults. */
 export interface Options {
@@ -25,6 +41,31 @@ export interface Options {
    * Default: nothing, and nobody is asked.
    */
   readonly requires?: ReadonlyArray<string> | undefined
+  /** Modules that each worker imports before it is ready: what is slow to import, what exposes functions. Default: none. */
+  readonly preload?: ReadonlyArray<string> | undefined
+  /**
+   * Called once in each worker before it is ready, synchronous or `async def`: for models, connections. A worker whose setup fails is not
+   * started. Default: none.
+   */
+  readonly setup?: Hook | undefined
+  /**
+   * Called in a worker that is told to leave, within `shutdownTimeout`; not in one that dies, or is ended in the middle of a call. What
+   * it raises is logged. Default: none.
+   */
+  readonly teardown?: Hook | undefined
+  /**
+   * Whether only what Python exposes by `@fireweed.expose`, in modules of `preload` or `setup`, may be called: for targets that come from
+   * outside. Default: false.
+   */
+  readonly strict?: boolean | undefined
+  /** Functions that Python may call by `fireweed.call_parent` while one of its own calls runs. Default: none. */
+  readonly callbacks?: { readonly [name: string]: Callback } | undefined
+  /**
+   * From which level on records of Python's `logging` go to Effect's logger, at the level that matches. Warnings (`warning` and below) and
+   * exceptions that Python could only print, of finalizers and threads, come with them. `off` leaves all of it to Python, which prints to
+   * standard error. Default: `warning`, Python's own, so that nothing changes for the user's code.
+   */
+  readonly logs?: "debug" | "info" | "warning" | "error" | "off" | undefined
   /** The queue of calls that find all workers busy. */
   readonly queue?:
     | {

@@ -53,3 +53,15 @@ export type PoolEvent =
   | { readonly _tag: "SessionLost"; readonly key: string; readonly worker: string }
   /** User code printed a line. */
   | { readonly _tag: "Output"; readonly worker: string; readonly output: Output; readonly line: string }
+  /**
+   * User code logged something, warned, or lost an exception. `level` is Python's number: 10 is DEBUG, 50 CRITICAL. `target` is the call
+   * it did so in, if that is known.
+   */
+  | {
+      readonly _tag: "Log"
+      readonly worker: string
+      readonly level: number
+      readonly logger: string
+      readonly message: string
+      readonly target: string | undefined
+    }

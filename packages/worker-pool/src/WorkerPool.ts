@@ -21,6 +21,7 @@ import { CircuitBreaker } from "@fireweed/circuit-breaker"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
@@ -33,14 +34,18 @@ import * as OutputLog from "./internal/OutputLog.ts"
 import { decode } from "./internal/settings.ts"
 import * as Timers from "./internal/Timers.ts"
 import type { Options } from "./Options.ts"
+import * as Callbacks from "./pool/Callbacks.ts"
 import * as Calls from "./pool/Calls.ts"
 import type { CallOptions, CheckedCallOptions } from "./pool/Calls.ts"
 import * as Dispatcher from "./pool/Dispatcher.ts"
+import * as Reentry from "./pool/Reentry.ts"
 import * as SessionHandle from "./pool/SessionHandle.ts"
 import type { Session } from "./pool/SessionHandle.ts"
 import * as Sessions from "./pool/Sessions.ts"
+import * as Strict from "./pool/Strict.ts"
 import type { PoolEvent } from "./PoolEvent.ts"
 import * as Codec from "./protocol/Codec.ts"
+import type { Exports } from "./protocol/Export.ts"
 import * as Kind from "./protocol/Kind.ts"
 import * as PythonEnvironment from "./PythonEnvironment.ts"
 import * as Supervisor from "./recovery/Supervisor.ts"
@@ -52,11 +57,15 @@ import * as Health from "./worker/Health.ts"
 import * as Heartbeat from "./worker/Heartbeat.ts"
 import * as Worker from "./worker/Worker.ts"
 
-export type { Options } from "./Options.ts"
+export type { Callback, Hook, Options } from "./Options.ts"
+export type { Export, Exports, Parameter, Signature } from "./protocol/Export.ts"
 export type { CallOptions, CheckedCallOptions } from "./pool/Calls.ts"
 export type { Session } from "./pool/SessionHandle.ts"
 
-/** A function to call: `package.module:function`, with a dotted name for what is inside a class, or `/absolute/file.py:function`. */
+/**
+ * A function to call: `package.module:function`, with a dotted name for what is inside a class, `/absolute/file.py:function`, or the name
+ * of one that Python exposes.
+ */
 export type Target = string
 
 /** A pool of Python workers. */
@@ -81,6 +90,11 @@ export interface WorkerPool {
     args?: ReadonlyArray<unknown>,
     options?: Pick<CallOptions, "kwargs" | "deadline">
   ) => Effect.Effect<Session, CallError, Scope.Scope>
+  /**
+   * What Python exposes by `@fireweed.expose` in modules that are imported before a worker is ready, with its signatures: that of the worker
+   * that got ready last.
+   */
+  readonly exports: Effect.Effect<Exports>
   /** What happens from now on. Events are built only while somebody listens. */
   readonly events: Stream.Stream<PoolEvent>
   /** The pool as it is now. */
@@ -174,7 +188,9 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
     const listeners = Listeners.make<PoolEvent>()
     yield* Effect.addFinalizer(() => listeners.end)
     const timers = yield* Timers.make
-    const output = yield* OutputLog.make(settings.output === "log")
+    const log = yield* OutputLog.make
+    // Before the workers, so that it outlives the last of their callbacks.
+    const fork = yield* FiberSet.makeRuntime()
     const sessions = yield* Sessions.make(settings.maxSessions)
     const breaker = yield* CircuitBreaker.make({
       name: "worker starts",
@@ -184,11 +200,13 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       halfOpen: { trials: 1, deadline: settings.startTimeout + Supervisor.PROBATION + 1_000 }
     })
     const workers = new Map<string, Worker.Worker>()
+    let exports: Exports = {}
     const dispatcher = Dispatcher.make({
       timers,
       limit: settings.queue.limit,
       timeout: settings.queue.timeout,
-      workers: () => workers.values()
+      workers: () => workers.values(),
+      callback: Callbacks.make(settings.callbacks)
     })
 
     // Those of whom it was told that they do not answer.
@@ -239,7 +257,16 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         path: settings.pythonPath.map((folder) => resolve(cwd, folder)),
         maxFrame: settings.maxFrame,
         memory: settings.memory.limit,
-        concurrency: 1,
+        concurrency: CONCURRENCY,
+        preparation: {
+          preload: settings.preload,
+          setup: settings.setup,
+          teardown: settings.teardown,
+          strict: settings.strict,
+          callbacks: Object.keys(settings.callbacks),
+          logs: LOG_LEVELS[settings.logs]
+        },
+        fork,
         codec: settings.codec,
         startTimeout: settings.startTimeout,
         cancelGrace: settings.cancelGrace,
@@ -254,7 +281,20 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         onDirty: (worker, dirty) => listeners.publish(() => ({ _tag: "WorkerDirty", worker, dirty })),
         onOutput: (worker, stream, line) => {
           listeners.publish(() => ({ _tag: "Output", worker, output: stream, line }))
-          output.write(worker, stream, line)
+          if (settings.output === "log")
+            log.write({
+              level: stream === "stdout" ? "Info" : "Warn",
+              text: line,
+              annotations: { worker, output: stream }
+            })
+        },
+        onLog: (worker, { level, logger, message }, target) => {
+          listeners.publish(() => ({ _tag: "Log", worker, level, logger, message, target }))
+          log.write({
+            level: OutputLog.levelOf(level),
+            text: message,
+            annotations: { worker, logger, ...(target === undefined ? {} : { target }) }
+          })
         }
       })
 
@@ -264,6 +304,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       start,
       onReady: (worker) => {
         workers.set(worker.id, worker)
+        exports = worker.exports
         listeners.publish(() => ready(worker))
         watchCircuit()
         sessions.add(worker)
@@ -297,6 +338,14 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       codec: Codec.byName(settings.codec),
       maxFrame: settings.maxFrame,
       dispatcher,
+      refusal: ({ kind, session, target }) =>
+        settings.strict ? Strict.refusal(exports, kind, target, session !== undefined) : undefined,
+      reentry: (waiting, session) =>
+        Reentry.refusal(waiting, session, {
+          size: settings.size,
+          concurrency: CONCURRENCY,
+          has: (worker) => workers.get(worker.id) === worker
+        }),
       onRetry: (attempt, error) =>
         listeners.publish(() => ({ _tag: "CallRetried", target: error.target, attempt, error }))
     })
@@ -331,6 +380,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         closeTimeout: settings.shutdownTimeout,
         publish: listeners.publish
       }),
+      exports: Effect.sync(() => exports),
       events: listeners.stream,
       snapshot: Effect.sync(() => ({
         workers: [...workers.values()].map((worker) => {
@@ -358,6 +408,12 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       }))
     }
   })
+
+/** Calls that a worker runs at once. */
+const CONCURRENCY = 1
+
+/** The options `logs`, as numbers of Python's `logging`. */
+const LOG_LEVELS = { debug: 10, info: 20, warning: 30, error: 40, off: undefined } as const
 
 const ready = (worker: Worker.Worker): PoolEvent => ({
   _tag: "WorkerReady",

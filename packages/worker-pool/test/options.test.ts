@@ -3,6 +3,7 @@ import { WorkerPool } from "@fireweed/worker-pool"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { inspect } from "node:util"
 import { decode } from "../src/internal/settings.ts"
 
 describe("options that make no sense are refused by name", () => {
@@ -24,9 +25,16 @@ describe("options that make no sense are refused by name", () => {
     [{ connect: "there" }, "connect"],
     [{ heartbeat: { interval: 0 } }, "heartbeat"],
     [{ heartbeat: { killAfter: 2_999 } }, "killAfter"],
-    [{ memory: { limit: 1_000 } }, "memory"]
+    [{ memory: { limit: 1_000 } }, "memory"],
+    [{ preload: "numpy" }, "preload"],
+    [{ setup: { function: "a:b" } }, "setup"],
+    [{ setup: { target: "a:b", args: [1n] } }, "setup"],
+    [{ teardown: "" }, "teardown"],
+    [{ strict: "yes" }, "strict"],
+    [{ callbacks: { now: 1 } }, "now"],
+    [{ logs: "verbose" }, "logs"]
   ] as const) {
-    it(JSON.stringify(options), () => assert.throws(() => decode(options), TypeError, name))
+    it(inspect(options), () => assert.throws(() => decode(options), TypeError, name))
   }
 
   it.effect("and the pool dies with that error before it starts anything", () =>
@@ -43,6 +51,10 @@ it("the defaults", () => {
     env: {},
     pythonPath: ["."],
     requires: [],
+    preload: [],
+    strict: false,
+    callbacks: {},
+    logs: "warning",
     queue: { limit: 1_000, timeout: 10_000 },
     maxSessions: 10_000,
     startTimeout: 30_000,

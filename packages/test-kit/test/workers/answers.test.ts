@@ -5,7 +5,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
-import { failure, pooled, record } from "../support.ts"
+import { failure, pooled, record, until } from "../support.ts"
 
 const refuse = (script: unknown, options?: unknown) => () =>
   Reflect.apply(MockWorker.make, undefined, [script, options])
@@ -155,11 +155,10 @@ it.effect("prints lines, which the pool's events tell of", () =>
     const events = yield* record(pool)
     assert.strictEqual(yield* pool.call("app:loud", [5]), 5)
     mock.processes()[0]?.print("stdout", "four")
-    yield* Effect.yieldNow
-    const lines = events.flatMap((event) =>
-      event._tag === "Output" ? [[event.worker, event.output, event.line]] : []
-    )
-    assert.deepStrictEqual(lines, [
+    const lines = () =>
+      events.flatMap((event) => (event._tag === "Output" ? [[event.worker, event.output, event.line]] : []))
+    yield* until("the last line", () => lines().length >= 4)
+    assert.deepStrictEqual(lines(), [
       ["1.1", "stdout", "one"],
       ["1.1", "stdout", "two"],
       ["1.1", "stderr", "three"],

@@ -5,7 +5,9 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import type { Callback } from "../Options.ts"
 import { DEFAULT_MAX_FRAME } from "../protocol/Frame.ts"
+import * as Json from "../protocol/Json.ts"
 import type { Connect } from "../transport/Transport.ts"
 
 /** The options as the pool uses them: complete, durations in milliseconds. */
@@ -58,6 +60,31 @@ const Requirement = Schema.String.check(
   )
 )
 
+const isJson = (u: unknown): u is Json.Json => !("_tag" in Json.encode(u, "it"))
+const json = Schema.declare(isJson, { expected: "a value that JSON carries" })
+
+const spec = Schema.Struct({
+  target: Schema.NonEmptyString,
+  args: Schema.optional(Schema.Array(json)),
+  kwargs: Schema.optional(Schema.Record(Schema.String, json))
+})
+
+const hook = Schema.optional(
+  Schema.Union([Schema.NonEmptyString, spec]).pipe(
+    Schema.decodeTo(
+      Schema.toType(spec),
+      SchemaTransformation.transform<typeof spec.Type, string | typeof spec.Type>({
+        decode: (input) => (typeof input === "string" ? { target: input } : input),
+        encode: (output) => output
+      })
+    )
+  )
+)
+
+const callback = Schema.declare((u: unknown): u is Callback => typeof u === "function", {
+  expected: "a function"
+})
+
 const Options = Schema.Struct({
   size: whole(1, 1_024, 2),
   python: Schema.optional(Schema.NonEmptyString),
@@ -65,6 +92,14 @@ const Options = Schema.Struct({
   env: Schema.Record(Schema.String, Schema.String).pipe(Schema.withDecodingDefault(Effect.succeed({}))),
   pythonPath: Schema.Array(Schema.String).pipe(Schema.withDecodingDefault(Effect.succeed(["."]))),
   requires: Schema.Array(Requirement).pipe(Schema.withDecodingDefault(Effect.succeed([]))),
+  preload: Schema.Array(Schema.NonEmptyString).pipe(Schema.withDecodingDefault(Effect.succeed([]))),
+  setup: hook,
+  teardown: hook,
+  strict: Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false))),
+  callbacks: Schema.Record(Schema.String, callback).pipe(Schema.withDecodingDefault(Effect.succeed({}))),
+  logs: Schema.Literals(["debug", "info", "warning", "error", "off"]).pipe(
+    Schema.withDecodingDefault(Effect.succeed("warning" as const))
+  ),
   queue: Schema.Struct({ limit: whole(0, 10_000_000, 1_000), timeout: millis(10_000) }).pipe(
     Schema.withDecodingDefault(Effect.succeed({}))
   ),

@@ -15,6 +15,7 @@ import type { Payload } from "../protocol/Frame.ts"
 import * as Json from "../protocol/Json.ts"
 import type { Dispatcher } from "./Dispatcher.ts"
 import type { Deadline, Request } from "./Request.ts"
+import * as Reentry from "./Reentry.ts"
 import * as Requests from "./Request.ts"
 import type { Entry } from "./Sessions.ts"
 
@@ -67,6 +68,10 @@ export const make = (options: {
   readonly codec: Codec.Codec
   /** Largest message, in bytes. */
   readonly maxFrame: number
+  /** Why such a call may not be made at all; `undefined` if it may. */
+  readonly refusal: (callee: Callee) => string | undefined
+  /** Why a call would wait for itself, when these wait for the fiber that makes it; `undefined` if it would not. */
+  readonly reentry: (waiting: Reentry.Waiting, session: Entry | undefined) => string | undefined
   readonly onRetry: (attempt: number, error: CallError) => void
 }): Invoke => {
   const { codec, dispatcher, timers } = options
@@ -84,6 +89,7 @@ export const make = (options: {
 
   const attempt = (
     callee: Callee,
+    waiting: Reentry.Waiting | undefined,
     deadline: Deadline | undefined,
     payload: (now: number) => Payload
   ): Effect.Effect<unknown, CallError> =>
@@ -95,6 +101,7 @@ export const make = (options: {
         codec: callee.kind === Kind.Request.close ? 1 : codec.id,
         payload,
         session: callee.session,
+        waiting,
         deadline,
         runLimit: callee.patientFor ?? Number.POSITIVE_INFINITY,
         patient: callee.patientFor !== undefined,
@@ -108,7 +115,14 @@ export const make = (options: {
     })
 
   return (callee, args, callOptions) =>
-    Effect.suspend(() => {
+    Effect.withFiber((fiber) => {
+      const refused = options.refusal(callee)
+      if (refused !== undefined) return Effect.fail(invalid(callee.label, "target", refused, "no"))
+      const waiting = fiber.getRef(Reentry.Waiting)
+      const reentry = waiting === undefined ? undefined : options.reentry(waiting, callee.session)
+      const closing = callee.kind === Kind.Request.close
+      if (reentry !== undefined && !closing)
+        return Effect.fail(invalid(callee.label, "reentry", reentry, "no"))
       const encoded = codec.call(callee.target, args, callOptions.kwargs)
       if ("_tag" in encoded) {
         const detail = `${encoded.path} is ${encoded.found}: ${encoded.hint}`
@@ -120,14 +134,16 @@ export const make = (options: {
       }
       const deadline = callee.deadline ?? deadlineOf(callOptions.deadline, timers)
       const session = callee.session?.name
-      const once = attempt(callee, deadline, (now) =>
-        callee.kind === Kind.Request.close && session !== undefined
+      const once = attempt(callee, waiting, deadline, (now) =>
+        closing && session !== undefined
           ? { pieces: [Json.encodeJson({ session })], buffers: [] }
           : encoded.payload({
               deadline: deadline === undefined ? undefined : Math.max(0, deadline.at - now),
               session
             })
       )
+      // It will be closed; but not before this fiber has come to its end.
+      if (reentry !== undefined) return Effect.forkDetach(once)
       // A session's state may have changed: only its user knows whether a call can be repeated.
       const value =
         callee.session === undefined

@@ -10,6 +10,7 @@ import type { Timers } from "../internal/Timers.ts"
 import type { Outcome, Worker } from "../worker/Worker.ts"
 import * as WorkerState from "../worker/WorkerState.ts"
 import * as Backlog from "./Backlog.ts"
+import * as Reentry from "./Reentry.ts"
 import type { Request } from "./Request.ts"
 import * as Requests from "./Request.ts"
 
@@ -43,6 +44,8 @@ export interface DispatcherOptions {
   /** Longest wait, in milliseconds. */
   readonly timeout: number
   readonly workers: () => Iterable<Worker>
+  /** Calls the function of that name, which Python asks for, and for which these calls wait. */
+  readonly callback: (name: string, args: ReadonlyArray<unknown>, waiting: Reentry.Waiting) => unknown
 }
 
 /** Makes a dispatcher. */
@@ -108,6 +111,9 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       kind: request.kind,
       codec: request.codec,
       payload: request.payload(now),
+      target: request.target,
+      callback: (name, args) =>
+        options.callback(name, args, Reentry.enter(worker, request.session, request.waiting)),
       settle: (outcome: Outcome) => {
         assigned--
         backlog.finish(request)

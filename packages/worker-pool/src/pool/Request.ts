@@ -14,6 +14,7 @@ import type { CodecId, Payload, ProtocolViolation } from "../protocol/Frame.ts"
 import * as Message from "../protocol/Message.ts"
 import type { End } from "../transport/Transport.ts"
 import type { Outcome, Worker } from "../worker/Worker.ts"
+import type { Waiting } from "./Reentry.ts"
 import type { Entry } from "./Sessions.ts"
 
 /** The moment a call must be done, in the milliseconds of the pool's timers; and how long that was when it was made. */
@@ -33,6 +34,8 @@ export interface Request {
   readonly payload: (now: number) => Payload
   /** Its session, if it has one: only that one's worker can take it, when the calls of that session before it are done. */
   readonly session: Entry | undefined
+  /** The calls that wait for it, if it is made from a callback. */
+  readonly waiting: Waiting | undefined
   readonly deadline: Deadline | undefined
   /** Longest time it may run, in milliseconds, whatever the deadline; `Infinity` for no limit. */
   readonly runLimit: number

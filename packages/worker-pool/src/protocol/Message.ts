@@ -4,6 +4,7 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Export from "./Export.ts"
 import * as Frame from "./Frame.ts"
 import * as Json from "./Json.ts"
 import * as Kind from "./Kind.ts"
@@ -122,12 +123,51 @@ export interface Fatal {
   readonly error?: PythonException
 }
 
+/** A function that a worker calls by itself, once. */
+export interface Hook {
+  readonly target: string
+  readonly args?: ReadonlyArray<Json.Json> | undefined
+  readonly kwargs?: { readonly [name: string]: Json.Json } | undefined
+}
+
+/** What a worker does beside calls. */
+export interface Preparation {
+  /** Modules to import before READY. */
+  readonly preload: ReadonlyArray<string>
+  /** Called before READY. */
+  readonly setup: Hook | undefined
+  /** Called before BYE. */
+  readonly teardown: Hook | undefined
+  /** Call nothing but what is exposed. */
+  readonly strict: boolean
+  /** What it may call here. */
+  readonly callbacks: ReadonlyArray<string>
+  /** The least level of a record that it sends, as a number of Python's `logging`; none for no records. */
+  readonly logs: number | undefined
+}
+
+/** What READY says. */
+export interface Ready {
+  readonly exports: Export.Exports
+}
+
+/** One record of a log. */
+export interface Log {
+  /** As a number of Python's `logging`: 10 is DEBUG, 50 CRITICAL. */
+  readonly level: number
+  readonly logger: string
+  readonly message: string
+  /** The call it comes from, if that is known. */
+  readonly call: number | null
+}
+
 /** The first frame to a worker. */
 export const init = (options: {
   readonly path: ReadonlyArray<string>
   readonly maxFrame: number
   /** Private memory of the process, in bytes. */
   readonly memory?: number | undefined
+  readonly preparation?: Preparation | undefined
 }): Frame.Outgoing =>
   Frame.make(
     Kind.Request.init,
@@ -138,13 +178,28 @@ export const init = (options: {
       limits: {
         frame: options.maxFrame,
         ...(options.memory === undefined ? {} : { memory: options.memory })
-      }
+      },
+      ...(options.preparation === undefined ? {} : prepare(options.preparation))
     })
   )
 
 /** Calls a call back: cancels it, but only if it has not begun. */
 export const recall = (id: number): Frame.Outgoing =>
   Frame.make(Kind.Request.cancel, id, Json.encodeJson("waiting"))
+
+/** The answer to a callback that failed. */
+export const callbackError = (
+  id: number,
+  error: { readonly type: string; readonly message: string }
+): Frame.Outgoing =>
+  Frame.make(Kind.Request.callbackError, id, Json.encodeJson({ type: error.type, message: error.message }))
+
+/** Reads READY. */
+export const readReady = (frame: Frame.Frame): Option.Option<Ready> =>
+  Option.map(read(ReadySchema, frame), ({ exports = {} }) => ({ exports }))
+
+/** Reads LOG. */
+export const readLog = (frame: Frame.Frame): Option.Option<Log> => read(LogSchema, frame)
 
 /** Reads HELLO. */
 export const readHello = (frame: Frame.Frame): Option.Option<Hello> => read(HelloSchema, frame)
@@ -231,6 +286,29 @@ const WorkerErrorSchema = Schema.decodeUnknownOption(
     error: Schema.optionalKey(PythonException)
   })
 )
+
+const ReadySchema = Schema.decodeUnknownOption(Schema.Struct({ exports: Schema.optionalKey(Export.Exports) }))
+
+const LogSchema = Schema.decodeUnknownOption(
+  Schema.Struct({
+    level: Schema.Finite,
+    logger: Schema.String,
+    message: Schema.String,
+    call: Schema.NullOr(Schema.Int)
+  })
+)
+
+const prepare = (preparation: Preparation): { readonly [name: string]: Json.Json } => ({
+  preload: preparation.preload,
+  setup: hook(preparation.setup),
+  teardown: hook(preparation.teardown),
+  strict: preparation.strict,
+  callbacks: preparation.callbacks,
+  logs: preparation.logs ?? null
+})
+
+const hook = (spec: Hook | undefined): Json.Json =>
+  spec === undefined ? null : { target: spec.target, args: spec.args ?? [], kwargs: spec.kwargs ?? null }
 
 const FatalSchema = Schema.decodeUnknownOption(
   Schema.Struct({ phase: Schema.String, message: Schema.String, error: Schema.optionalKey(PythonException) })

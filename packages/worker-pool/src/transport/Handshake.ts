@@ -19,12 +19,12 @@ export interface Expectation {
 /** What a frame of the handshake leads to. */
 export type Step =
   | { readonly _tag: "Hello"; readonly hello: Message.Hello }
-  | { readonly _tag: "Ready" }
+  | { readonly _tag: "Ready"; readonly ready: Message.Ready }
   | { readonly _tag: "Failed"; readonly error: StartError }
 
 /** Judges a frame that comes before the worker is ready. `greeted` says whether HELLO has come. */
 export const step = (frame: Frame, greeted: boolean, expected: Expectation): Step => {
-  if (frame.kind === Kind.Reply.fatal) return failed(expected, "init", fatalDetail(frame))
+  if (frame.kind === Kind.Reply.fatal) return fatal(frame, expected)
   if (!greeted) {
     if (frame.kind !== Kind.Reply.hello)
       return failed(expected, "handshake", `sent ${Kind.nameOf(frame.kind)} before HELLO`)
@@ -33,9 +33,12 @@ export const step = (frame: Frame, greeted: boolean, expected: Expectation): Ste
       onSome: (hello) => judge(hello, expected)
     })
   }
-  return frame.kind === Kind.Reply.ready
-    ? { _tag: "Ready" }
-    : failed(expected, "handshake", `sent ${Kind.nameOf(frame.kind)} before READY`)
+  if (frame.kind !== Kind.Reply.ready)
+    return failed(expected, "handshake", `sent ${Kind.nameOf(frame.kind)} before READY`)
+  return Option.match(Message.readReady(frame), {
+    onNone: () => failed(expected, "handshake", "sent a READY that cannot be read"),
+    onSome: (ready): Step => ({ _tag: "Ready", ready })
+  })
 }
 
 /** The error of a worker that ended before it was ready; `refusal` is the reason it was made to, if it was. */
@@ -45,18 +48,23 @@ export const ended = (end: End, expected: Expectation, refusal?: StartError): St
     stderr: end.stderr.slice(-4_096)
   })
 
-/** The error of a worker that was not ready in time; the limit is in milliseconds. */
-export const late = (limit: number, expected: Expectation): StartError =>
+/** The error of a worker that was not ready in time; the limit is in milliseconds. `greeted` says whether HELLO has come. */
+export const late = (limit: number, greeted: boolean, expected: Expectation): StartError =>
   new StartError({
     reason: "timeout",
     interpreter: expected.interpreter,
-    detail: `was not ready after ${limit} ms`,
+    detail: `was not ready after ${limit} ms${greeted ? ", with preload or setup not done" : ""}`,
     stderr: ""
   })
 
-type Reason = Pick<StartError, "reason" | "interpreter" | "detail">
+type Reason = Pick<StartError, "reason" | "interpreter" | "detail" | "exception">
 
-const pick = ({ detail, interpreter, reason }: Reason): Reason => ({ detail, interpreter, reason })
+const pick = ({ detail, exception, interpreter, reason }: Reason): Reason => ({
+  detail,
+  interpreter,
+  reason,
+  ...(exception === undefined ? {} : { exception })
+})
 
 const reasonOf = (end: End, expected: Expectation): Reason => ({
   reason: end.reason === "too-old" ? "python-too-old" : end.reason === "violation" ? "handshake" : "exited",
@@ -76,13 +84,24 @@ const judge = (hello: Message.Hello, expected: Expectation): Step => {
   return { _tag: "Hello", hello }
 }
 
-const fatalDetail = (frame: Frame): string =>
+const fatal = (frame: Frame, expected: Expectation): Step =>
   Option.match(Message.readFatal(frame), {
-    onNone: () => "failed, and its reason cannot be read",
-    onSome: (fatal) => `failed in ${fatal.phase}: ${fatal.message}`
+    onNone: () => failed(expected, "init", "failed, and its reason cannot be read"),
+    onSome: ({ error, message, phase }) => failed(expected, "init", `failed in ${phase}: ${message}`, error)
   })
 
-const failed = (expected: Expectation, reason: "handshake" | "init", detail: string): Step => ({
+const failed = (
+  expected: Expectation,
+  reason: "handshake" | "init",
+  detail: string,
+  exception?: Message.PythonException
+): Step => ({
   _tag: "Failed",
-  error: new StartError({ reason, interpreter: expected.interpreter, detail, stderr: "" })
+  error: new StartError({
+    reason,
+    interpreter: expected.interpreter,
+    detail,
+    stderr: "",
+    ...(exception === undefined ? {} : { exception })
+  })
 })

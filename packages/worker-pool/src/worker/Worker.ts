@@ -10,6 +10,7 @@ import type { Diagnosis, StartError } from "../CallError.ts"
 import type { Timer, Timers } from "../internal/Timers.ts"
 import type { CodecName } from "../protocol/Codec.ts"
 import type { CodecId, Frame, Outgoing, Payload, ProtocolViolation } from "../protocol/Frame.ts"
+import type { Exports } from "../protocol/Export.ts"
 import * as Frames from "../protocol/Frame.ts"
 import * as Kind from "../protocol/Kind.ts"
 import * as Message from "../protocol/Message.ts"
@@ -17,6 +18,7 @@ import * as Diagnoses from "../transport/Diagnosis.ts"
 import * as Handshake from "../transport/Handshake.ts"
 import type { Connect, End, Output, Transport } from "../transport/Transport.ts"
 import * as CallId from "./CallId.ts"
+import * as Callbacks from "./Callbacks.ts"
 import * as Pace from "./Pace.ts"
 import * as WorkerState from "./WorkerState.ts"
 
@@ -44,6 +46,10 @@ export interface Assignment {
   readonly kind: number
   readonly codec: CodecId
   readonly payload: Payload
+  /** What is called, for messages. */
+  readonly target: string
+  /** Runs what it calls back. */
+  readonly callback: Callbacks.Run
   /**
    * Told exactly once. The frame is a view: read it before returning. `resume` runs when the worker has been offered again, so that the
    * caller, who goes on in it, does not pass those who wait.
@@ -55,6 +61,8 @@ export interface Assignment {
 export interface Worker {
   readonly id: string
   readonly hello: Message.Hello
+  /** What it exposes. */
+  readonly exports: Exports
   readonly state: () => WorkerState.WorkerState
   readonly pid: () => number | undefined
   /** Calls it has answered. */
@@ -110,6 +118,9 @@ export interface WorkerOptions {
   readonly memory: number | undefined
   /** Calls that it runs at once. */
   readonly concurrency: number
+  readonly preparation: Message.Preparation
+  /** Starts the effects of callbacks. */
+  readonly fork: Callbacks.Fork
   /** What values are carried by; the worker must speak it. */
   readonly codec: CodecName
   /** Limit of the handshake, in milliseconds. */
@@ -127,6 +138,8 @@ export interface WorkerOptions {
   /** Its calls have left behind something that was not there before; all that is there. */
   readonly onDirty: (worker: string, dirty: ReadonlyArray<string>) => void
   readonly onOutput: (worker: string, output: Output, line: string) => void
+  /** User code logged something; `target` is the call it did so in, if that is known. */
+  readonly onLog: (worker: string, log: Message.Log, target: string | undefined) => void
 }
 
 /** A call that a worker was given and has not answered. */
@@ -169,6 +182,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     const gone = yield* Deferred.make<End>()
     let state: WorkerState.WorkerState = "initializing"
     let hello: Message.Hello | undefined
+    let exports: Exports = {}
     const calls = new Map<number, InFlight>()
     let lastId = 0
     let served = 0
@@ -202,7 +216,22 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       kill()
     }
 
+    const callbacks = Callbacks.make({
+      send,
+      fork: options.fork,
+      maxFrame: options.maxFrame,
+      runnerOf: (call) => calls.get(call)?.assignment.callback
+    })
+
+    const log = (frame: Frame): void => {
+      const record = Option.getOrUndefined(Message.readLog(frame))
+      if (record === undefined) return violate("a LOG that cannot be read")
+      const call = record.call === null ? undefined : calls.get(record.call)
+      options.onLog(options.id, record, call?.assignment.target)
+    }
+
     const shake = (frame: Frame): void => {
+      if (frame.kind === Kind.Reply.log && hello !== undefined) return log(frame)
       const step = Handshake.step(frame, hello !== undefined, expected)
       switch (step._tag) {
         case "Failed":
@@ -210,10 +239,16 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
         case "Hello":
           hello = step.hello
           return send(
-            Message.init({ path: options.path, maxFrame: options.maxFrame, memory: options.memory })
+            Message.init({
+              path: options.path,
+              maxFrame: options.maxFrame,
+              memory: options.memory,
+              preparation: options.preparation
+            })
           )
         case "Ready":
           if (hello === undefined) return
+          exports = step.ready.exports
           move("ready")
           Deferred.doneUnsafe(readiness, Effect.succeed(hello))
       }
@@ -301,6 +336,12 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
           return answer(frame, "Result")
         case Kind.Reply.error:
           return answer(frame, "Failed")
+        case Kind.Reply.callback: {
+          const rule = callbacks.receive(frame)
+          return rule === undefined ? undefined : violate(rule)
+        }
+        case Kind.Reply.log:
+          return log(frame)
         case Kind.Reply.fatal:
           lastWords = Option.getOrUndefined(Option.map(Message.readFatal(frame), ({ message }) => message))
           return move("stop")
@@ -343,6 +384,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     const forget = (call: InFlight): void => {
       calls.delete(call.id)
       if (call.recalled) recalled--
+      callbacks.end(call.id)
       if (call.timer !== undefined) timers.cancel(call.timer)
     }
 
@@ -408,6 +450,9 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       get hello() {
         if (hello === undefined) throw new Error(`worker ${options.id} was used before it was ready`)
         return hello
+      },
+      get exports() {
+        return exports
       },
       state: () => state,
       pid: () => transport?.pid(),
@@ -482,7 +527,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     early = []
 
     const limit = timers.after(options.startTimeout, () =>
-      refuse(Handshake.late(options.startTimeout, expected))
+      refuse(Handshake.late(options.startTimeout, hello !== undefined, expected))
     )
     yield* Effect.onExit(Deferred.await(readiness), () => Effect.sync(() => timers.cancel(limit)))
     return worker

@@ -27,6 +27,7 @@ class FakeWorker implements Worker {
     token: "",
     codecs: ["json"]
   }
+  readonly exports = {}
   readonly answered = Effect.never
   readonly ended = Effect.never
   // What a heartbeat is interested in, and a dispatcher is not.
@@ -116,7 +117,8 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
       timers,
       limit: options.limit ?? 10,
       timeout: options.timeout ?? 10_000,
-      workers: () => workers
+      workers: () => workers,
+      callback: () => null
     })
     const outcomes = new Map<string, string>()
     let order = 0
@@ -143,6 +145,7 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
         codec: 1,
         payload: () => ({ pieces: [new TextEncoder().encode(name)], buffers: [] }),
         session: more.pinned === undefined ? undefined : sessionOn(more.pinned, more.session ?? "key"),
+        waiting: undefined,
         deadline:
           more.deadline === undefined
             ? undefined

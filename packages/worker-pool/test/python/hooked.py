@@ -59,3 +59,9 @@ async def touch_async(path):
 
 def linger():
     time.sleep(600)
+
+
+def once(path):
+    if os.path.exists(path):
+        raise ValueError("set up already")
+    touch(path)

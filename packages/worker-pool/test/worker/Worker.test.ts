@@ -77,13 +77,25 @@ const setUp = (options: { readonly concurrency: number }) =>
       onRoom: () => void sent.push("has room"),
       onBusy: () => undefined,
       onDirty: (_id, dirty) => void sent.push(`dirty: ${dirty.join(", ")}`),
-      onOutput: () => undefined
+      onOutput: () => undefined,
+      onLog: () => undefined,
+      fork: Effect.runFork,
+      preparation: {
+        preload: [],
+        setup: undefined,
+        teardown: undefined,
+        strict: false,
+        callbacks: [],
+        logs: undefined
+      }
     })
     const assign = (name: string): number =>
       worker.assign({
         kind: Kind.Request.call,
         codec: 1,
         payload: { pieces: [new Uint8Array(0)], buffers: [] },
+        target: name,
+        callback: () => null,
         settle: (outcome) => {
           outcomes.push(
             outcome._tag === "Lost"

@@ -1,0 +1,65 @@
+/**
+ * Calls that are made from a callback. While a callback runs, the call that made it waits for it and takes up a place on its worker; a
+ * call from within that needs this very place would wait for itself. Such a call is refused at once.
+ */
+import * as Context from "effect/Context"
+import type { Worker } from "../worker/Worker.ts"
+import type { Entry } from "./Sessions.ts"
+
+/** A call that waits for the fiber that runs now, and those that wait for it in turn. */
+export interface Waiting {
+  readonly worker: Worker
+  readonly session: Entry | undefined
+  /** The call that waits for this one, if this one was made from a callback itself. */
+  readonly outer: Waiting | undefined
+  /** How many there are. */
+  readonly depth: number
+}
+
+/** The calls that wait for the fiber that asks; none unless it runs a callback. */
+export const Waiting: Context.Reference<Waiting | undefined> = Context.Reference<Waiting | undefined>(
+  "@fireweed/worker-pool/Waiting",
+  { defaultValue: () => undefined }
+)
+
+/** Most callbacks that are made one from within the other. */
+export const MAX_DEPTH = 32
+
+/** Adds the call of a callback to those that wait for its fiber. */
+export const enter = (worker: Worker, session: Entry | undefined, outer: Waiting | undefined): Waiting => ({
+  worker,
+  session,
+  outer,
+  depth: (outer?.depth ?? 0) + 1
+})
+
+/** Why a call would wait for itself; `undefined` if it would not. */
+export const refusal = (
+  waiting: Waiting,
+  session: Entry | undefined,
+  pool: {
+    /** Workers when all are ready. */
+    readonly size: number
+    /** Calls that a worker runs at once. */
+    readonly concurrency: number
+    readonly has: (worker: Worker) => boolean
+  }
+): string | undefined => {
+  if (waiting.depth >= MAX_DEPTH)
+    return `it is made from a callback within ${waiting.depth - 1} other callbacks, and no more are allowed`
+  const places = (takes: (waiting: Waiting) => boolean): number => {
+    let count = 0
+    for (let one: Waiting | undefined = waiting; one !== undefined; one = one.outer) if (takes(one)) count++
+    return count
+  }
+  if (session === undefined) {
+    return places(({ worker }) => pool.has(worker)) >= pool.size * pool.concurrency
+      ? "it is made from a callback, and every worker waits for that callback"
+      : undefined
+  }
+  if (places((one) => one.session === session) > 0)
+    return "it is made from a callback that a call of the same session waits for"
+  return places(({ worker }) => worker === session.worker) >= pool.concurrency
+    ? `it is made from a callback that worker ${session.worker.id} waits for, on which its session lives`
+    : undefined
+}
