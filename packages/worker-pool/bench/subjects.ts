@@ -24,7 +24,8 @@ export const peers = fileURLToPath(new URL("peers.py", import.meta.url))
 /** The pool, as its users have it, with one worker. */
 export const pooled = (
   name: string,
-  run: (pool: WorkerPool.WorkerPool, n: number) => Effect.Effect<unknown, unknown>
+  run: (pool: WorkerPool.WorkerPool, n: number) => Effect.Effect<unknown, unknown>,
+  options: WorkerPool.Options = {}
 ): Subject => {
   let scope: Scope.Closeable | undefined
   let pool: WorkerPool.WorkerPool | undefined
@@ -33,7 +34,7 @@ export const pooled = (
     setup: async () => {
       scope = await Effect.runPromise(Scope.make())
       pool = await Effect.runPromise(
-        Scope.provide(WorkerPool.make({ size: 1, output: "ignore", python: interpreter }), scope)
+        Scope.provide(WorkerPool.make({ size: 1, output: "ignore", python: interpreter, ...options }), scope)
       )
     },
     run: async (n) => {
