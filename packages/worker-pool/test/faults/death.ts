@@ -105,6 +105,17 @@ export const death: Section<Fault> = {
       reuse: "replaced"
     },
     survives("SIGUSR2 to itself", "import os, signal; os.kill(os.getpid(), signal.SIGUSR2)", nothing),
+    {
+      name: "one death after the other",
+      act: (pool) =>
+        Effect.gen(function* () {
+          for (let death = 0; death < 3; death++) yield* Effect.ignore(pool.call("os:_exit", [1]))
+          return yield* pool.call("math:sqrt", [16])
+        }),
+      expected: error("PoolUnavailable", "crash-loop", { detail: /status 1/, started: "no" }),
+      reuse: "replaced",
+      pool: { crashLoop: { deaths: 2, pause: "1 second" } }
+    },
     survives("SIGINT to itself", "import os, signal; os.kill(os.getpid(), signal.SIGINT)", nothing),
     survives(
       "Ctrl-C of a terminal",

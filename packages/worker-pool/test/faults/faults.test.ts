@@ -1,5 +1,5 @@
 /** Every fault of the catalogue: the error that the caller sees, what becomes of the worker, and a neighbour that does not notice. */
-import { afterAll, assert, describe, it } from "@effect/vitest"
+import { afterAll, assert, describe, it, vi } from "@effect/vitest"
 import { noLeaks, withFixture } from "@fireweed/test-kit/vitest"
 import * as Effect from "effect/Effect"
 import process from "node:process"
@@ -32,8 +32,9 @@ describe.concurrent(`faults: ${start.name}`, () => {
   for (const fault of start.faults) it.live(fault.name, () => court().judgeStart(fault), LIMIT)
 })
 
-afterAll(() => {
+afterAll(async () => {
   const { answered, failures } = court().neighbour
+  // It has answered more by far, unless few of the faults were asked for.
+  await vi.waitUntil(() => answered() >= 2_000 || failures.length > 0, { timeout: LIMIT })
   assert.deepStrictEqual(failures, [])
-  assert.isAtLeast(answered(), 2_000)
-})
+}, LIMIT)

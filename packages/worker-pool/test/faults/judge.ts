@@ -4,6 +4,7 @@ import type { CallError } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import process from "node:process"
@@ -135,7 +136,12 @@ let probes = 0
 const probe = (pool: WorkerPool.WorkerPool): Effect.Effect<number> =>
   Effect.suspend(() => {
     const number = ++probes
-    return Effect.map(Effect.orDie(pool.call("faults:probe", [number], Probe)), ([pid, square]) => {
+    const call = Effect.retry(pool.call("faults:probe", [number], Probe), {
+      schedule: Schedule.spaced("50 millis"),
+      // After a row of deaths starts are held back for a while.
+      while: ({ _tag }) => _tag === "PoolUnavailable"
+    })
+    return Effect.map(Effect.orDie(call), ([pid, square]) => {
       if (square !== number * number) fail("probe", `${number} squared is not ${square}`)
       return pid
     })
