@@ -6,7 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 
 /** A pool of mock workers, by default of one, and the record of what they were sent. */
-export const pooled = (script: MockWorker.Script, options: WorkerPool.Options & MockWorker.Options = {}) =>
+export const pooled = (
+  script: MockWorker.Script,
+  options: Omit<WorkerPool.Options, "start"> & MockWorker.Options = {}
+) =>
   Effect.gen(function* () {
     const { start, ...rest } = options
     const mock = MockWorker.make(script, { start })

@@ -1,5 +1,5 @@
 """What the parent starts: `python boot.py`, with the descriptors of PROTOCOL.md and FIREWEED_TOKEN in the environment;
-`python boot.py check ...` for what the interpreter is and has.
+`python boot.py zygote` for a process that workers are forked from, `python boot.py check ...` for what the interpreter is and has.
 
 This file must parse on Python 2.7: it says politely that an interpreter is too old. All else is in the package beside
 it, which is imported rather than run, so that Python keeps its compiled form.
@@ -33,6 +33,8 @@ def load(role):
     try:
         if role == "check":
             from fireweed._environment import main
+        elif role == "zygote":
+            from fireweed._zygote import main
         else:
             from fireweed._worker import main
     finally:

@@ -66,6 +66,13 @@ export interface Options {
    * standard error. Default: `warning`, Python's own, so that nothing changes for the user's code.
    */
   readonly logs?: "debug" | "info" | "warning" | "error" | "off" | undefined
+  /**
+   * How workers come to be: `spawn` starts each as a process of its own; `zygote` (Linux) forks each from one process that has imported
+   * `preload`, in a fraction of the time and of the memory. Where that is not possible or not safe, as when a module of `preload` starts
+   * threads, workers are spawned, and a warning and an event say why. `auto` is `zygote` on Linux when there is something to preload, else
+   * `spawn`. Default: `auto`.
+   */
+  readonly start?: "auto" | "spawn" | "zygote" | undefined
   /** The queue of calls that find all workers busy. */
   readonly queue?:
     | {

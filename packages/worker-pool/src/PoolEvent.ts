@@ -36,6 +36,8 @@ export type PoolEvent =
   | { readonly _tag: "WorkerDirty"; readonly worker: string; readonly dirty: ReadonlyArray<string> }
   /** A worker could not be started. */
   | { readonly _tag: "StartFailed"; readonly worker: string; readonly error: StartError }
+  /** Workers are spawned from now on, not forked, for this reason. */
+  | { readonly _tag: "ForkRefused"; readonly reason: string }
   /** The circuit breaker of the starts went from one state to another. */
   | { readonly _tag: "Circuit"; readonly from: string; readonly to: string }
   /** A call that failed is tried again. */
@@ -51,7 +53,7 @@ export type PoolEvent =
   | { readonly _tag: "SessionClosed"; readonly key: string; readonly worker: string }
   /** A session went with its worker. */
   | { readonly _tag: "SessionLost"; readonly key: string; readonly worker: string }
-  /** User code printed a line. */
+  /** User code printed a line; what a preload prints before workers are forked has the worker `zygote`. */
   | { readonly _tag: "Output"; readonly worker: string; readonly output: Output; readonly line: string }
   /**
    * User code logged something, warned, or lost an exception. `level` is Python's number: 10 is DEBUG, 50 CRITICAL. `target` is the call

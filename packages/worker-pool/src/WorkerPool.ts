@@ -51,6 +51,8 @@ import * as PythonEnvironment from "./PythonEnvironment.ts"
 import * as Supervisor from "./recovery/Supervisor.ts"
 import * as Process from "./transport/Process.ts"
 import * as Sweep from "./transport/Sweep.ts"
+import type { Output } from "./transport/Transport.ts"
+import * as Zygote from "./transport/Zygote.ts"
 import type { WorkerState } from "./worker/WorkerState.ts"
 import { isAlive } from "./worker/WorkerState.ts"
 import * as Health from "./worker/Health.ts"
@@ -176,14 +178,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
     const interpreter =
       settings.connect === undefined ? yield* PythonEnvironment.suitable(settings, cwd) : "custom transport"
     const mark = settings.connect === undefined ? yield* Sweep.mark(settings.sweep) : {}
-    const connect =
-      settings.connect ??
-      Process.connect({
-        interpreter,
-        cwd,
-        env: { ...settings.env, ...mark },
-        maxFrame: settings.maxFrame
-      })
+    const path = settings.pythonPath.map((folder) => resolve(cwd, folder))
 
     const listeners = Listeners.make<PoolEvent>()
     yield* Effect.addFinalizer(() => listeners.end)
@@ -191,6 +186,33 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
     const log = yield* OutputLog.make
     // Before the workers, so that it outlives the last of their callbacks.
     const fork = yield* FiberSet.makeRuntime()
+    const onOutput = (worker: string, stream: Output, line: string): void => {
+      listeners.publish(() => ({ _tag: "Output", worker, output: stream, line }))
+      if (settings.output === "log")
+        log.write({
+          level: stream === "stdout" ? "Info" : "Warn",
+          text: line,
+          annotations: { worker, output: stream }
+        })
+    }
+    const started = { interpreter, cwd, env: { ...settings.env, ...mark }, maxFrame: settings.maxFrame }
+    const forks =
+      settings.start === "zygote" ||
+      (settings.start === "auto" &&
+        settings.preload.length > 0 &&
+        Zygote.refusal({ ...process.env, ...settings.env }) === undefined)
+    const connect =
+      settings.connect ??
+      (forks
+        ? yield* Zygote.make({
+            ...started,
+            path,
+            preload: settings.preload,
+            startTimeout: settings.startTimeout,
+            onOutput: (stream, line) => onOutput("zygote", stream, line),
+            onRefused: (reason) => listeners.publish(() => ({ _tag: "ForkRefused", reason }))
+          })
+        : Process.connect(started))
     const sessions = yield* Sessions.make(settings.maxSessions)
     const breaker = yield* CircuitBreaker.make({
       name: "worker starts",
@@ -254,7 +276,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         connect,
         interpreter,
         timers,
-        path: settings.pythonPath.map((folder) => resolve(cwd, folder)),
+        path,
         maxFrame: settings.maxFrame,
         memory: settings.memory.limit,
         concurrency: CONCURRENCY,
@@ -279,15 +301,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         onRoom: dispatcher.offer,
         onBusy: heartbeat.wake,
         onDirty: (worker, dirty) => listeners.publish(() => ({ _tag: "WorkerDirty", worker, dirty })),
-        onOutput: (worker, stream, line) => {
-          listeners.publish(() => ({ _tag: "Output", worker, output: stream, line }))
-          if (settings.output === "log")
-            log.write({
-              level: stream === "stdout" ? "Info" : "Warn",
-              text: line,
-              annotations: { worker, output: stream }
-            })
-        },
+        onOutput,
         onLog: (worker, { level, logger, message }, target) => {
           listeners.publish(() => ({ _tag: "Log", worker, level, logger, message, target }))
           log.write({

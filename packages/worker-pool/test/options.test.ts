@@ -55,6 +55,7 @@ it("the defaults", () => {
     strict: false,
     callbacks: {},
     logs: "warning",
+    start: "auto",
     queue: { limit: 1_000, timeout: 10_000 },
     maxSessions: 10_000,
     startTimeout: 30_000,

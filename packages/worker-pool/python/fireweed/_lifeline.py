@@ -28,22 +28,22 @@ def lead_group():
         _leader = os.getpgid(0) == PID
 
 
-def arm(fd):
-    """Linux: ask the kernel to kill the group as soon as the parent's end of `fd` closes.
+def arm(fd, number=signal.SIGKILL):
+    """Linux: ask the kernel to send a signal to the group as soon as the parent's end of `fd` closes.
 
     This needs no running interpreter: it works with the GIL held by C code, and on a stopped process. Nobody ever
     writes to the lifeline, so the first thing that happens on it is its end.
     """
     if not hasattr(fcntl, "F_SETSIG") or not sys.platform.startswith("linux"):
         return
-    fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(fd, fcntl.F_SETSIG, number)
     fcntl.fcntl(fd, fcntl.F_SETOWN, -PID if _leader else PID)
     fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC | os.O_NONBLOCK)
     try:
         closed = os.read(fd, 1) == b""  # between our start and now
     except OSError:
         closed = False
-    if closed:
+    if closed and number == signal.SIGKILL:
         die()
 
 

@@ -69,6 +69,9 @@ class Wire:
             return kind, flags, call_id, None, ()
         return (kind, flags, call_id, *_frame.split(body, meta_len, nbuf))
 
+    def fileno(self):
+        return self._read_fd
+
     def has_more(self):
         """Whether something was received that `receive` has not given yet."""
         return self._at < len(self._data)

@@ -100,6 +100,9 @@ const Options = Schema.Struct({
   logs: Schema.Literals(["debug", "info", "warning", "error", "off"]).pipe(
     Schema.withDecodingDefault(Effect.succeed("warning" as const))
   ),
+  start: Schema.Literals(["auto", "spawn", "zygote"]).pipe(
+    Schema.withDecodingDefault(Effect.succeed("auto" as const))
+  ),
   queue: Schema.Struct({ limit: whole(0, 10_000_000, 1_000), timeout: millis(10_000) }).pipe(
     Schema.withDecodingDefault(Effect.succeed({}))
   ),

@@ -26,6 +26,8 @@ export interface Streams {
 export interface Exit {
   readonly code: number | null
   readonly signal: string | null
+  /** Why neither is known. */
+  readonly unknown?: string | undefined
 }
 
 /** What a channel is made of. */
@@ -34,6 +36,8 @@ export interface ChannelOptions {
   readonly events: Events
   /** Largest frame, in bytes. */
   readonly maxFrame: number
+  /** How long the process may live on after it closed its pipes, in milliseconds. Default: 100. */
+  readonly eofGrace?: number
   /** Called with each HELLO, before the events. */
   readonly onHello?: (frame: Frame.Frame) => void
   /** Ends the process and its group, besides the closing of the lifeline. */
@@ -46,8 +50,8 @@ export interface ChannelOptions {
 export interface Channel extends Pick<Transport, "send" | "pending" | "kill"> {
   /** The process is gone. Its end is told when its last words are here, or have been waited for long enough. */
   readonly exited: (exit: Exit) => void
-  /** The process is gone, or never was, in a way that nobody can know; nothing is waited for. */
-  readonly lost: (detail: string) => void
+  /** There was no process: the end is told now. */
+  readonly neverRan: () => void
   /** How the process ended, if it did. */
   readonly exit: () => Exit | undefined
 }
@@ -67,7 +71,6 @@ const JOIN_LIMIT = 65_536
 export const make = ({ events, later, maxFrame, streams, ...options }: ChannelOptions): Channel => {
   const { fromPython, lifeline, toPython } = streams
   let exit: Exit | undefined
-  let unknown: string | undefined
   let broken: Frame.ProtocolViolation | undefined
   let atEnd = false
   let closedPipes = false
@@ -110,6 +113,7 @@ export const make = ({ events, later, maxFrame, streams, ...options }: ChannelOp
     stream.on("error", close)
     stream.on("end", close)
     stream.on("close", close)
+    stream.resume()
   }
 
   const stderrTail = Lines.tail(STDERR_TAIL)
@@ -125,7 +129,7 @@ export const make = ({ events, later, maxFrame, streams, ...options }: ChannelOp
     events.onClosing()
     // Pipes closed and the process alive: it became another program, or lost its descriptors. It cannot be spoken to any more.
     if (exit === undefined) {
-      later(EOF_GRACE, () => {
+      later(options.eofGrace ?? EOF_GRACE, () => {
         if (exit !== undefined || ended) return
         closedPipes = true
         kill()
@@ -174,7 +178,7 @@ export const make = ({ events, later, maxFrame, streams, ...options }: ChannelOp
     if (ended) return
     ended = true
     for (const stream of Object.values(streams)) destroy(stream)
-    const seen = { broken, closedPipes, killed, partial: decoder.isPartial(), tooOld: boot.tooOld(), unknown }
+    const seen = { broken, closedPipes, killed, partial: decoder.isPartial(), tooOld: boot.tooOld() }
     events.onEnd(describe(exit, seen, stderrTail.text()))
   }
 
@@ -206,11 +210,7 @@ export const make = ({ events, later, maxFrame, streams, ...options }: ChannelOp
       later(FRAMES_GRACE, finish)
       finishIfDone()
     },
-    lost: (detail) => {
-      exit ??= { code: null, signal: null }
-      unknown = detail
-      finish()
-    },
+    neverRan: finish,
     exit: () => exit
   }
 }
@@ -254,7 +254,6 @@ const describe = (
     readonly killed: boolean
     readonly partial: boolean
     readonly tooOld: Message.TooOld | undefined
-    readonly unknown: string | undefined
   },
   stderr: string
 ): End => {
@@ -279,7 +278,7 @@ const describe = (
   if (seen.closedPipes && base.signal === "SIGKILL")
     return { ...base, reason: "eof", detail: "closed its pipes and lived on" }
   const half = seen.partial ? ", in the middle of a frame" : ""
-  if (seen.unknown !== undefined) return { ...base, reason: "eof", detail: `${seen.unknown}${half}` }
+  if (exit?.unknown !== undefined) return { ...base, reason: "eof", detail: `${exit.unknown}${half}` }
   if (base.signal !== null) {
     const detail =
       seen.killed && base.signal === "SIGKILL"

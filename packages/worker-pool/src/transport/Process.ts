@@ -30,6 +30,8 @@ export interface ProcessOptions {
   readonly env: { readonly [name: string]: string }
   /** Largest frame, in bytes. */
   readonly maxFrame: number
+  /** What the boot script is told. Default: nothing, which makes a worker. */
+  readonly args?: ReadonlyArray<string>
 }
 
 /**
@@ -85,7 +87,7 @@ const start = (
 ): Effect.Effect<ChildProcess, StartError> =>
   Effect.try({
     try: () =>
-      spawn(options.interpreter, [...runtime.args], {
+      spawn(options.interpreter, [...runtime.args, ...(options.args ?? [])], {
         cwd: options.cwd,
         env: {
           ...process.env,
@@ -122,7 +124,7 @@ const attach = (
     if (child.pid !== undefined) return
     failure = error
     answer()
-    channel.lost("never ran")
+    channel.neverRan()
   })
   // The types of Node end at descriptor 4, and know nothing of a process that has none, since there were none left.
   const stdio: ReadonlyArray<Readable | Writable | null | undefined> | undefined = child.stdio

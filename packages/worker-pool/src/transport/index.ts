@@ -1,2 +1,3 @@
 export * as Process from "./Process.ts"
 export type * as Transport from "./Transport.ts"
+export * as Zygote from "./Zygote.ts"

@@ -10,7 +10,10 @@ import { TestClock } from "effect/testing"
 import { record } from "../support.ts"
 
 /** A pool of mock workers in virtual time, by default of one; its workers die when the test is over, so that nothing waits for them. */
-const pooled = (script: MockWorker.Script, options: WorkerPool.Options & MockWorker.Options = {}) =>
+const pooled = (
+  script: MockWorker.Script,
+  options: Omit<WorkerPool.Options, "start"> & MockWorker.Options = {}
+) =>
   Effect.gen(function* () {
     const { start, ...rest } = options
     const mock = MockWorker.make({ "app:ok": () => "ok", ...script }, { start })

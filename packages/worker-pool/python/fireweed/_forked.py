@@ -1,0 +1,61 @@
+"""How a copy of the zygote becomes a worker: streams of its own, chance of its own, then the same as any worker.
+
+It connects to the parent once for each stream, and says in its first bytes which one it is: the token that the parent
+made for this worker, and the number of the stream. When all are there the parent answers one byte on the lifeline,
+which is silent from then on.
+"""
+
+import os
+import sys
+import time
+from _socket import AF_UNIX, SOCK_STREAM, socket
+
+from . import _orphans, _worker
+
+FRAMES_IN, FRAMES_OUT, LIFELINE, STDOUT, STDERR = range(5)
+NOT_CONNECTED = 71  # status of one that could not connect
+
+_PATIENCE = 60  # seconds until the answer of the parent, which may be busy
+
+_exit, _now = os._exit, time.monotonic
+
+
+def become_worker(token, path, env):
+    """Does not return."""
+    began = _now()
+    os.setsid()
+    _orphans.adopt()  # its orphans are its own for as long as it lives; then they are the zygote's, which ends them
+    os.environ.update(env)
+    try:
+        streams = [_connect(path, bytes.fromhex(token), role) for role in range(5)]
+        streams[LIFELINE].settimeout(_PATIENCE)
+        accepted = streams[LIFELINE].recv(1)
+        streams[LIFELINE].settimeout(None)
+    except OSError as error:
+        sys.stderr.write("fireweed: a forked worker cannot reach its parent: %s\n" % error)
+        sys.stderr.flush()
+        _exit(NOT_CONNECTED)
+    if not accepted:  # not wanted any more
+        _exit(0)
+    for role, descriptor in ((STDOUT, 1), (STDERR, 2)):
+        os.dup2(streams[role].fileno(), descriptor)
+        streams[role].close()
+    _reseed()
+    _worker.main(began, *(streams[role].detach() for role in (FRAMES_IN, FRAMES_OUT, LIFELINE)))
+
+
+def _connect(path, token, role):
+    stream = socket(AF_UNIX, SOCK_STREAM)
+    stream.connect(path)
+    stream.sendall(token + bytes((role,)))
+    return stream
+
+
+def _reseed():
+    """Python seeds `random` anew in each copy, and nothing else of its own needs it; numpy does not."""
+    random = sys.modules.get("numpy.random")
+    try:
+        if random is not None:
+            random.seed()
+    except Exception as error:
+        sys.stderr.write("fireweed: numpy.random could not be seeded anew: %r\n" % error)
