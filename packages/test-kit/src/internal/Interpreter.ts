@@ -1,13 +1,14 @@
 /** Runs handlers and behaviours: from what a script says to an effect. */
+import type { Message } from "@fireweed/worker-pool/protocol"
 import * as Effect from "effect/Effect"
 import { isBehaviour } from "../workers/Behaviour.ts"
 import type { Handler, Step } from "../workers/Behaviour.ts"
 import { Raised } from "./Failure.ts"
+import type { Callbacks, Owner } from "./Callbacks.ts"
 import type { Wire } from "./MemoryTransport.ts"
 
 /** What it needs to know of the call, and to tell it. */
-export interface Job {
-  readonly id: number
+export interface Job extends Owner {
   /** A cancellation does nothing. */
   stubborn: boolean
   /** It is told nothing until it is done. */
@@ -30,6 +31,10 @@ export const make = (options: {
   readonly wire: Wire
   /** The one of these whose turn it is. */
   readonly take: <A>(owner: object, choices: ReadonlyArray<A>) => A | undefined
+  /** Calls a function of the pool. */
+  readonly callback: Callbacks["call"]
+  /** Logs something in a call. */
+  readonly log: (call: number, record: Omit<Message.Log, "call">) => void
   /** The dead run nothing. */
   readonly isDead: () => boolean
 }): Run => {
@@ -60,6 +65,13 @@ export const make = (options: {
         return go(step.next)
       case "Frozen":
         frame.job.frozen = true
+        return go(step.next)
+      case "Callback":
+        return Effect.flatMap(options.callback(frame.job, step.name, step.args), (value) =>
+          run({ ...frame, args: [value] }, step.next)
+        )
+      case "Log":
+        options.log(frame.job.id, step.record)
         return go(step.next)
       case "InTurn": {
         const next = take(step, step.handlers)

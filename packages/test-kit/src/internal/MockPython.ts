@@ -3,11 +3,12 @@
  * `PROTOCOL.md`. What `python/fireweed/_worker.py` is for a real one.
  */
 import { Codec, Frame, Json, Kind } from "@fireweed/worker-pool/protocol"
-import type { Message } from "@fireweed/worker-pool/protocol"
+import type { Export, Message } from "@fireweed/worker-pool/protocol"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Start from "../workers/Start.ts"
+import * as Callbacks from "./Callbacks.ts"
 import * as Failure from "./Failure.ts"
 import * as Interpreter from "./Interpreter.ts"
 import type { Peer, Wire } from "./MemoryTransport.ts"
@@ -55,7 +56,10 @@ export const make = (options: Options): Peer => {
   let initialized = false
   let leaving = false
   let stopped = false
-  let failure: string | undefined
+  let failure: Message.Fatal | undefined
+  let exports: Export.Exports = {}
+  let strict = false
+  let logs = Number.POSITIVE_INFINITY
   let maxFrame = Frame.DEFAULT_MAX_FRAME
 
   const sendFrame = (frame: Frame.Outgoing): void => {
@@ -71,12 +75,27 @@ export const make = (options: Options): Peer => {
     else sendFrame(Frame.make(Kind.Reply.error, id, meta))
   }
 
-  const fatal = (phase: "init" | "runtime", message: string): void => {
-    send(Kind.Reply.fatal, 0, { phase, message })
+  const fail = (reason: Message.Fatal): void => {
+    const meta = Json.encode(reason, "fatal")
+    if (!("_tag" in meta)) sendFrame(Frame.make(Kind.Reply.fatal, 0, meta))
     wire.end({ exitCode: FATAL_STATUS, signal: null })
   }
 
-  const run = Interpreter.make({ wire, take: options.take, isDead: () => stopped })
+  const fatal = (phase: "init" | "runtime", message: string): void => fail({ phase, message })
+
+  const callbacks = Callbacks.make(sendFrame)
+
+  const log = (call: number, record: Omit<Message.Log, "call">): void => {
+    if (record.level >= logs) send(Kind.Reply.log, 0, { ...record, call })
+  }
+
+  const run = Interpreter.make({
+    wire,
+    take: options.take,
+    isDead: () => stopped,
+    callback: callbacks.call,
+    log
+  })
 
   // --- start
 
@@ -98,10 +117,13 @@ export const make = (options: Options): Peer => {
   const start = (step: Start.Step): Effect.Effect<void> => {
     switch (step._tag) {
       case "Ready":
-        return Effect.sync(() => greet(step.hello))
+        return Effect.sync(() => {
+          exports = step.exports
+          greet(step.hello)
+        })
       case "Fatal":
         return Effect.sync(() => {
-          failure = step.message
+          failure = step.reason
           greet({})
         })
       case "Slow":
@@ -136,10 +158,15 @@ export const make = (options: Options): Peer => {
     if (initialized) return fatal("runtime", "a second INIT")
     const init = Request.readInit(meta)
     if (init === undefined) return fatal("init", `INIT must be an object with proto ${Kind.PROTOCOL_VERSION}`)
-    if (failure !== undefined) return fatal("init", failure)
+    if (failure !== undefined) return fail(failure)
     maxFrame = init.maxFrame ?? maxFrame
+    strict = init.strict
+    logs = init.logs
+    callbacks.open(init.callbacks)
     initialized = true
-    send(Kind.Reply.ready, 0, { ms: 0 })
+    const ready = Json.encode({ ms: 0, exports }, "ready")
+    if ("_tag" in ready) fatal("init", Failure.refusalText(ready))
+    else sendFrame(Frame.make(Kind.Reply.ready, 0, ready))
   }
 
   // --- calls
@@ -218,7 +245,7 @@ export const make = (options: Options): Peer => {
       const { args, deadline, kwargs, session = "" } = request
       if (deadline !== undefined && now() - job.arrived >= deadline)
         return Failure.refuse("deadline", "its deadline passed before it started")
-      const found = Targets.find(kind, request, options.script, sessions)
+      const found = Targets.find(kind, request, { script: options.script, exports, strict, sessions })
       if (found._tag === "Missing") return Failure.refuse("target", found.message)
       job.started = true
       if (kind === Kind.Request.close) sessions.delete(session)
@@ -255,6 +282,10 @@ export const make = (options: Options): Peer => {
           rss: null,
           threads: 2
         })
+      case Kind.Request.callbackResult:
+      case Kind.Request.callbackError:
+        if (callbacks.answer(frame.id, frame.kind, meta)) return
+        return fatal("runtime", `an answer to callback ${frame.id}, which was never made`)
       case Kind.Request.shutdown:
         leaving = true
         return serve()

@@ -28,9 +28,26 @@ export const read = (kind: number, meta: unknown): Request | undefined => {
   return { target, args, kwargs: kwargs ?? {}, deadline: options?.deadline, session: options?.session }
 }
 
+/** What INIT asks for, as far as a mock does it. */
+export interface Init {
+  /** In bytes. */
+  readonly maxFrame: number | undefined
+  readonly strict: boolean
+  readonly callbacks: ReadonlyArray<string>
+  /** The least level of a record that is sent. */
+  readonly logs: number
+}
+
 /** Reads INIT; `undefined` if it is for another protocol. */
-export const readInit = (meta: unknown): { readonly maxFrame: number | undefined } | undefined =>
-  Option.getOrUndefined(Option.map(decodeInit(meta), (init) => ({ maxFrame: init.limits?.frame })))
+export const readInit = (meta: unknown): Init | undefined =>
+  Option.getOrUndefined(
+    Option.map(decodeInit(meta), (init) => ({
+      maxFrame: init.limits?.frame,
+      strict: init.strict ?? false,
+      callbacks: init.callbacks ?? [],
+      logs: init.logs ?? Number.POSITIVE_INFINITY
+    }))
+  )
 
 const decodeCall = Schema.decodeUnknownOption(
   Schema.Tuple([
@@ -54,6 +71,9 @@ const decodeInit = Schema.decodeUnknownOption(
   Schema.Struct({
     proto: Schema.Literal(Kind.PROTOCOL_VERSION),
     path: Schema.Array(Schema.String),
-    limits: Schema.optionalKey(Schema.Struct({ frame: Schema.optionalKey(Schema.Finite) }))
+    limits: Schema.optionalKey(Schema.Struct({ frame: Schema.optionalKey(Schema.Finite) })),
+    strict: Schema.optionalKey(Schema.Boolean),
+    callbacks: Schema.optionalKey(Schema.Array(Schema.String)),
+    logs: Schema.optionalKey(Schema.NullOr(Schema.Finite))
   })
 )

@@ -1,5 +1,6 @@
 /** From the name of a target to what a script says of it, as Python finds a function or a method. */
 import { Kind } from "@fireweed/worker-pool/protocol"
+import type { Export } from "@fireweed/worker-pool/protocol"
 import { isBehaviour } from "../workers/Behaviour.ts"
 import type { Handler } from "../workers/Behaviour.ts"
 import type { Request } from "./Request.ts"
@@ -14,19 +15,33 @@ export type Target =
   | { readonly _tag: "Nothing" }
   | { readonly _tag: "Missing"; readonly message: string }
 
-/** Finds the target of a request; `sessions` are the objects of the open ones. */
-export const find = (
-  kind: number,
-  request: Request,
-  script: Script,
-  sessions: ReadonlyMap<string, unknown>
-): Target => {
+/** What a worker has. */
+export interface Worker {
+  readonly script: Script
+  readonly exports: Export.Exports
+  /** It calls nothing but what it exposes. */
+  readonly strict: boolean
+  /** The objects of the open sessions. */
+  readonly sessions: ReadonlyMap<string, unknown>
+}
+
+/** Finds the target of a request. */
+export const find = (kind: number, request: Request, worker: Worker): Target => {
+  const { script, sessions } = worker
   const { session, target } = request
   if (kind === Kind.Request.open && session !== undefined && sessions.has(session)) {
     return missing(`the session '${session}' is open already`)
   }
   if (kind === Kind.Request.open || session === undefined) {
-    const handler = Object.hasOwn(script, target) ? script[target] : undefined
+    const exposed = Object.entries(worker.exports).find(
+      ([name, exposed]) => name === target || exposed.target === target
+    )
+    if (worker.strict && exposed === undefined) return missing(`'${target}' is not exposed (strict)`)
+    if (worker.strict && kind === Kind.Request.open && exposed?.[1].kind !== "class")
+      return missing("a session is made of a class here (strict)")
+    const names = exposed === undefined ? [target] : [target, exposed[0], exposed[1].target]
+    const name = names.find((name) => Object.hasOwn(script, name))
+    const handler = name === undefined ? undefined : script[name]
     return handler === undefined
       ? missing(unknownTarget(target, script))
       : { _tag: "Found", handler, self: undefined }
@@ -34,6 +49,8 @@ export const find = (
   if (!sessions.has(session)) return missing(`no session '${session}' in this worker`)
   const object = sessions.get(session)
   const closing = kind === Kind.Request.close
+  if (worker.strict && target.startsWith("_"))
+    return missing("methods that begin with an underscore cannot be called here (strict)")
   const method = memberOf(object, closing ? "close" : target)
   if (isHandler(method)) return { _tag: "Found", handler: method, self: object }
   if (closing) return { _tag: "Nothing" }
@@ -50,7 +67,7 @@ const missing = (message: string): Target => ({ _tag: "Missing", message })
 const unknownTarget = (target: string, script: Script): string => {
   const colon = target.lastIndexOf(":")
   if (colon <= 0 || colon === target.length - 1) {
-    return `target '${target}' is neither 'package.module:name' nor '/absolute/file.py:name'`
+    return `target '${target}' is neither 'package.module:name' nor '/absolute/file.py:name', nor exposed`
   }
   const module = target.slice(0, colon)
   return Object.keys(script).some((name) => name.startsWith(`${module}:`))

@@ -55,6 +55,13 @@ export type Step =
   | { readonly _tag: "Write"; readonly bytes: (id: number) => Uint8Array; readonly next: Handler }
   | { readonly _tag: "Stubborn"; readonly next: Handler }
   | { readonly _tag: "Frozen"; readonly next: Handler }
+  | {
+      readonly _tag: "Callback"
+      readonly name: string
+      readonly args: ReadonlyArray<unknown>
+      readonly next: Handler
+    }
+  | { readonly _tag: "Log"; readonly record: Omit<Message.Log, "call">; readonly next: Handler }
   | { readonly _tag: "InTurn"; readonly handlers: ReadonlyArray<Handler> }
 
 /**
@@ -204,6 +211,53 @@ export const report = (
   const [frame] = Frame.encode(Frame.make(Kind.Reply.report, 0, Json.encodeJson(meta)))
   return write(() => frame ?? Frame.EMPTY, next)
 }
+
+/**
+ * Logs something at a level of Python's `logging` (10 is DEBUG, 50 CRITICAL), then goes on; by default with `null` as the result. What is
+ * below the pool's option `logs` is not sent.
+ *
+ * @category output
+ */
+export const log = (
+  level: number,
+  message: string,
+  options: { readonly logger?: string; readonly next?: Handler } = {}
+): Behaviour =>
+  make({
+    _tag: "Log",
+    record: { level, logger: options.logger ?? "root", message },
+    next: options.next ?? reply(null)
+  })
+
+/**
+ * Calls a function of the pool's option `callbacks`, as `fireweed.call_parent` does, then goes on with its value as the only argument; by
+ * default the value is the result. When it fails, `fireweed.CallbackError` is raised.
+ *
+ * ```ts
+ * import { Behaviour, MockWorker } from "@fireweed/test-kit/workers"
+ * import { WorkerPool } from "@fireweed/worker-pool"
+ * import * as Effect from "effect/Effect"
+ *
+ * const connect = MockWorker.connect({
+ *   "app:greet": (id: number) => Behaviour.callback("name of", [id], (name: string) => `hello ${name}`)
+ * })
+ *
+ * const program = Effect.gen(function* () {
+ *   const pool = yield* WorkerPool.make({ connect, callbacks: { "name of": (id: number) => `no. ${id}` } })
+ *   return yield* pool.call("app:greet", [7])
+ * })
+ *
+ * const greeting = await Effect.runPromise(Effect.scoped(program))
+ * if (greeting !== "hello no. 7") throw new Error("expected a greeting")
+ * ```
+ *
+ * @category callbacks
+ */
+export const callback = (
+  name: string,
+  args: ReadonlyArray<unknown> = [],
+  next: Handler = (value: unknown) => value
+): Behaviour => make({ _tag: "Callback", name, args, next })
 
 /**
  * The first handler for the first call, the second for the second, and the last for all that follow; counted over all workers of a mock.

@@ -121,7 +121,7 @@ describe("a call that cannot be run", () => {
       assert.deepStrictEqual(details, [
         "no module named 'other' in sys.path",
         "'app' has no 'other'",
-        "target 'app' is neither 'package.module:name' nor '/absolute/file.py:name'"
+        "target 'app' is neither 'package.module:name' nor '/absolute/file.py:name', nor exposed"
       ])
     })
   )

@@ -30,7 +30,7 @@ const connected = (script: MockWorker.Script) =>
     yield* Effect.yieldNow
     const [hello, ready] = heard.splice(0)
     assert.strictEqual(hello?.[0], "HELLO")
-    assert.deepStrictEqual(ready, ["READY", 0, { ms: 0 }])
+    assert.deepStrictEqual(ready, ["READY", 0, { exports: {}, ms: 0 }])
     return { call, ends, heard, send, transport }
   })
 
