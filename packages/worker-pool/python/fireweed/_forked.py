@@ -13,7 +13,7 @@ from _socket import AF_UNIX, SOCK_STREAM, socket
 from . import _orphans, _worker
 
 FRAMES_IN, FRAMES_OUT, LIFELINE, STDOUT, STDERR = range(5)
-NOT_CONNECTED = 71  # status of one that could not connect
+NOT_WANTED, NOT_CONNECTED = 70, 71  # status of one that was turned away, of one that could not connect
 
 _PATIENCE = 60  # seconds until the answer of the parent, which may be busy
 
@@ -26,29 +26,29 @@ def become_worker(token, path, env):
     os.setsid()
     _orphans.adopt()  # its orphans are its own for as long as it lives; then they are the zygote's, which ends them
     os.environ.update(env)
+    streams = [socket(AF_UNIX, SOCK_STREAM) for _ in range(5)]
     try:
-        streams = [_connect(path, bytes.fromhex(token), role) for role in range(5)]
+        for stream in streams:
+            stream.connect(path)
+    except OSError as error:
+        sys.stderr.write("fireweed: a forked worker cannot connect to its parent: %s\n" % error)
+        sys.stderr.flush()
+        _exit(NOT_CONNECTED)
+    try:
+        for role, stream in enumerate(streams):
+            stream.sendall(bytes.fromhex(token) + bytes((role,)))
         streams[LIFELINE].settimeout(_PATIENCE)
         accepted = streams[LIFELINE].recv(1)
         streams[LIFELINE].settimeout(None)
-    except OSError as error:
-        sys.stderr.write("fireweed: a forked worker cannot reach its parent: %s\n" % error)
-        sys.stderr.flush()
-        _exit(NOT_CONNECTED)
-    if not accepted:  # not wanted any more
-        _exit(0)
+    except OSError:
+        accepted = b""
+    if not accepted:
+        _exit(NOT_WANTED)
     for role, descriptor in ((STDOUT, 1), (STDERR, 2)):
         os.dup2(streams[role].fileno(), descriptor)
         streams[role].close()
     _reseed()
     _worker.main(began, *(streams[role].detach() for role in (FRAMES_IN, FRAMES_OUT, LIFELINE)))
-
-
-def _connect(path, token, role):
-    stream = socket(AF_UNIX, SOCK_STREAM)
-    stream.connect(path)
-    stream.sendall(token + bytes((role,)))
-    return stream
 
 
 def _reseed():
