@@ -10,59 +10,22 @@
  * if (found.requires[0]?.met !== false) throw new Error("expected it to be missing")
  * ```
  */
-import { spawn } from "node:child_process"
-import type { ChildProcess } from "node:child_process"
 import { resolve } from "node:path"
 import process from "node:process"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
-import { StartError } from "./CallError.ts"
+import type { StartError } from "./CallError.ts"
 import { decode } from "./internal/settings.ts"
-import type { Settings } from "./internal/settings.ts"
 import type { Options } from "./Options.ts"
-import * as Message from "./protocol/Message.ts"
-import * as Interpreter from "./transport/Interpreter.ts"
-import * as Launch from "./transport/Launch.ts"
+import * as Environment from "./transport/Environment.ts"
+import type { PythonEnvironment } from "./transport/Environment.ts"
+
+export type { PythonEnvironment, Requirement } from "./transport/Environment.ts"
 
 /** The options of a pool that decide which Python it uses. */
 export type CheckOptions = Pick<
   Options,
   "python" | "cwd" | "env" | "pythonPath" | "requires" | "startTimeout"
 >
-
-/** What is known of an interpreter. */
-export interface PythonEnvironment {
-  /** What a pool with these options starts: the path of the interpreter, or of a wrapper that was named. */
-  readonly interpreter: string
-  /** Path of the interpreter, as it tells it itself. */
-  readonly executable: string
-  /** Version, such as `3.11.7`. */
-  readonly version: string
-  /** Implementation, such as `cpython`. */
-  readonly implementation: string
-  /** Platform, as Python names it, such as `linux`. */
-  readonly platform: string
-  /** Folder of the environment. */
-  readonly prefix: string
-  /** Whether that is a virtual environment. */
-  readonly isVirtual: boolean
-  /** Whether it has `pip`. */
-  readonly hasPip: boolean
-  /** What was asked for, in the same order. */
-  readonly requires: ReadonlyArray<Requirement>
-  /** The command that installs what is missing, or `undefined` if nothing is. */
-  readonly install: string | undefined
-}
-
-/** One thing that was asked for. */
-export interface Requirement {
-  /** As it was written, such as `pandas>=2`. */
-  readonly requirement: string
-  /** The version that is there: empty if it is there and has none, `undefined` if it is not there. */
-  readonly found: string | undefined
-  readonly met: boolean
-}
 
 /**
  * Finds the interpreter that a pool with these options would use, and asks it. Fails when there is none, or it cannot be used; what is missing of
@@ -72,171 +35,8 @@ export const check = (options: CheckOptions = {}): Effect.Effect<PythonEnvironme
   Effect.suspend(() => {
     const settings = decode(options, "PythonEnvironment.check")
     const cwd = resolve(settings.cwd ?? process.cwd())
-    return Effect.flatMap(locate(settings, cwd), (interpreter) => inspect(interpreter, settings, cwd))
-  })
-
-/**
- * The interpreter of a pool, which has all that is required. It is asked only if something is.
- *
- * @internal
- */
-export const suitable = (settings: Settings, cwd: string): Effect.Effect<string, StartError> =>
-  Effect.gen(function* () {
-    const interpreter = yield* locate(settings, cwd)
-    if (settings.requires.length === 0) return interpreter
-    const { install, requires } = yield* inspect(interpreter, settings, cwd)
-    if (install === undefined) return interpreter
-    return yield* new StartError({
-      reason: "requirement-not-met",
-      interpreter,
-      detail: requires.flatMap((each) => (each.met ? [] : [complaint(each)])).join("; "),
-      stderr: "",
-      fix: `run: ${install}`
-    })
-  })
-
-const locate = (settings: Settings, cwd: string): Effect.Effect<string, StartError> =>
-  Interpreter.find({ python: settings.python, cwd, env: { ...process.env, ...settings.env } })
-
-const complaint = ({ found, requirement }: Requirement): string => {
-  if (found === undefined) return `has no ${requirement}`
-  return `needs ${requirement}, has ${found === "" ? "one without a version" : found}`
-}
-
-/** What was found in this program so far. A failure is not kept: it may be mended meanwhile. */
-const known = new Map<string, PythonEnvironment>()
-
-const inspect = (
-  interpreter: string,
-  settings: Settings,
-  cwd: string
-): Effect.Effect<PythonEnvironment, StartError> =>
-  Effect.suspend(() => {
-    const path = settings.pythonPath.map((folder) => resolve(cwd, folder))
-    const env = { ...process.env, ...settings.env }
-    const key = JSON.stringify([
-      interpreter,
-      cwd,
-      path,
-      settings.requires,
-      Object.entries(env).toSorted(byName)
-    ])
-    const before = known.get(key)
-    if (before !== undefined) return Effect.succeed(before)
-    return ask(interpreter, cwd, env, { path, requires: settings.requires }).pipe(
-      Effect.timeoutOrElse({
-        duration: settings.startTimeout,
-        orElse: () =>
-          Effect.fail(unusable("timeout", interpreter, `did not answer in ${settings.startTimeout} ms`))
-      }),
-      Effect.map((report) => describe(interpreter, report)),
-      Effect.tap((found) => Effect.sync(() => found.install === undefined && known.set(key, found)))
+    const wanted = { ...settings, cwd }
+    return Effect.flatMap(Environment.locate(wanted), (interpreter) =>
+      Environment.inspect(interpreter, wanted)
     )
   })
-
-const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1)
-
-const Report = Schema.Struct({
-  exe: Schema.String,
-  python: Schema.Array(Schema.Int),
-  impl: Schema.String,
-  platform: Schema.String,
-  prefix: Schema.String,
-  basePrefix: Schema.String,
-  pip: Schema.Boolean,
-  requires: Schema.Array(
-    Schema.Struct({ requirement: Schema.String, found: Schema.NullOr(Schema.String), met: Schema.Boolean })
-  )
-})
-
-const readReport = Schema.decodeUnknownOption(Schema.fromJsonString(Report))
-
-const describe = (interpreter: string, report: typeof Report.Type): PythonEnvironment => {
-  const executable = report.exe === "" ? interpreter : report.exe
-  const missing = report.requires.flatMap(({ met, requirement }) => (met ? [] : [quote(requirement)]))
-  const pip = report.pip
-    ? `${quote(executable)} -m pip install`
-    : `uv pip install --python ${quote(executable)}`
-  return {
-    interpreter,
-    executable,
-    version: report.python.join("."),
-    implementation: report.impl,
-    platform: report.platform,
-    prefix: report.prefix,
-    isVirtual: report.prefix !== report.basePrefix,
-    hasPip: report.pip,
-    requires: report.requires.map((each) => ({ ...each, found: each.found ?? undefined })),
-    install: missing.length === 0 ? undefined : `${pip} ${missing.join(" ")}`
-  }
-}
-
-/** As a shell takes it. */
-const quote = (text: string): string =>
-  /^[\w./:=+\\-]+$/.test(text)
-    ? text
-    : process.platform === "win32"
-      ? `"${text}"`
-      : `'${text.replaceAll("'", String.raw`'\''`)}'`
-
-const unusable = (
-  reason: StartError["reason"],
-  interpreter: string,
-  detail: string,
-  stderr = ""
-): StartError => new StartError({ reason, interpreter, detail, stderr: stderr.slice(-4_096) })
-
-const killAll = (child: ChildProcess): void => {
-  try {
-    if (child.pid !== undefined && process.platform !== "win32") process.kill(-child.pid, "SIGKILL")
-  } catch {
-    // It has ended.
-  }
-  child.kill("SIGKILL")
-}
-
-const ask = (
-  interpreter: string,
-  cwd: string,
-  env: NodeJS.ProcessEnv,
-  question: { readonly path: ReadonlyArray<string>; readonly requires: ReadonlyArray<string> }
-): Effect.Effect<typeof Report.Type, StartError> =>
-  Effect.flatMap(Launch.preflight({ interpreter, cwd }), (runtime) =>
-    Effect.callback<typeof Report.Type, StartError>((resume) => {
-      const fail = (error: StartError): void => resume(Effect.fail(error))
-      // An environment that no process can have is thrown.
-      try {
-        const child = spawn(interpreter, [...runtime.args, "check", JSON.stringify(question)], {
-          cwd,
-          env: { ...env, ...runtime.env },
-          // Its answer comes where a worker's frames do, so that nothing that is printed gets into it.
-          stdio: ["ignore", "ignore", "pipe", "ignore", "pipe"],
-          windowsHide: true,
-          // A process group of its own, so that a wrapper can be ended whole.
-          detached: process.platform !== "win32"
-        })
-        let answer = ""
-        let stderr = ""
-        child.on("error", (error) => fail(Launch.failure(error, interpreter)))
-        child.stdio[4]?.on("data", (chunk) => (answer += String(chunk)))
-        child.stderr?.on("data", (chunk) => (stderr += String(chunk)))
-        child.on("close", (code, signal) => {
-          const tooOld = Option.getOrUndefined(Message.readBootLine(answer.trim()))
-          if (tooOld !== undefined) {
-            const detail = `is Python ${tooOld.have.join(".")}, needs ${tooOld.need.join(".")} or newer`
-            return fail(unusable("python-too-old", tooOld.exe, detail))
-          }
-          const ended = `ended with ${signal ?? `status ${code}`} and told nothing of itself`
-          resume(
-            Option.match(readReport(answer), {
-              onNone: () => Effect.fail(unusable("exited", interpreter, ended, stderr)),
-              onSome: Effect.succeed
-            })
-          )
-        })
-        return Effect.sync(() => killAll(child))
-      } catch (error) {
-        return fail(Launch.failure(error, interpreter))
-      }
-    })
-  )

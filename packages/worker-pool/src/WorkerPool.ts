@@ -47,8 +47,8 @@ import type { PoolEvent } from "./PoolEvent.ts"
 import * as Codec from "./protocol/Codec.ts"
 import type { Exports } from "./protocol/Export.ts"
 import * as Kind from "./protocol/Kind.ts"
-import * as PythonEnvironment from "./PythonEnvironment.ts"
 import * as Supervisor from "./recovery/Supervisor.ts"
+import * as Environment from "./transport/Environment.ts"
 import * as Process from "./transport/Process.ts"
 import * as Sweep from "./transport/Sweep.ts"
 import type { Output } from "./transport/Transport.ts"
@@ -176,7 +176,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
     const settings = decode(options)
     const cwd = resolve(settings.cwd ?? process.cwd())
     const interpreter =
-      settings.connect === undefined ? yield* PythonEnvironment.suitable(settings, cwd) : "custom transport"
+      settings.connect === undefined ? yield* Environment.suitable({ ...settings, cwd }) : "custom transport"
     const mark = settings.connect === undefined ? yield* Sweep.mark(settings.sweep) : {}
     const path = settings.pythonPath.map((folder) => resolve(cwd, folder))
 

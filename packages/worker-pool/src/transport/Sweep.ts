@@ -115,6 +115,8 @@ const LIMIT = 250
 /** How often it is looked again for what a killed process had just started. */
 const ROUNDS = 10
 
+const NO_VARIABLES: { readonly [name: string]: string } = {}
+
 let swept = false
 
 /**
@@ -128,7 +130,7 @@ export const mark = (
 ): Effect.Effect<{ readonly [name: string]: string }, never, Scope.Scope> =>
   Effect.gen(function* () {
     const own = self()
-    if (own === undefined) return {}
+    if (own === undefined) return NO_VARIABLES
     const now = yield* milliseconds
     const inherited = process.env[VARIABLE]
     if (sweep && !swept) {
