@@ -122,6 +122,18 @@ describe("the runtime as one string", () => {
     })
   )
 
+  it.live("makes a zygote, and workers of it", () =>
+    embedded(
+      Effect.gen(function* () {
+        const workers = yield* pool({ start: "zygote", preload: ["json"], size: 2 })
+        assert.strictEqual(yield* workers.call("math:sqrt", [16]), 4)
+        assert.notStrictEqual(yield* workers.call("os:getppid"), process.pid)
+        const error = yield* Effect.flip(workers.call("sample:fail", ["on purpose"]))
+        assert.notInclude(error.message, "<fireweed>")
+      })
+    )
+  )
+
   it.live("checks the environment", () =>
     embedded(
       Effect.gen(function* () {

@@ -48,12 +48,12 @@ const killLater = (pid: number) =>
   )
 
 describe("D61 what left its worker's process group and session", () => {
-  it.live("ends when the pool closes", () =>
+  it.live.each(["spawn", "zygote"] as const)("ends when the pool closes, by %s", (start) =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const workers = yield* Scope.provide(pool(), scope)
+      const workers = yield* Scope.provide(pool({ start }), scope)
       const daemon = yield* workers.call("sample:spawn_daemon", [], Pid)
-      const other = yield* pool()
+      const other = yield* pool({ start })
       const neighbour = yield* other.call("sample:spawn_daemon", [], Pid)
       assert.isTrue(isRunning(daemon))
       yield* Scope.close(scope, Exit.void)
