@@ -14,14 +14,18 @@ const part: Part = {
   run: async (report) => {
     const all: Array<number> = []
     for (const runtime of runtimes()) {
-      for (const state of Parent.STATES) {
+      const held: ReadonlyArray<Parent.Held> = [
+        ...Parent.STATES.map((state) => ({ start: "spawn" as const, state })),
+        ...Parent.FORKED_STATES.map((state) => ({ start: "zygote" as const, state }))
+      ]
+      for (const one of held) {
         const times: Array<number> = []
         for (let run = 0; run < RUNS; run++) {
-          times.push(await Effect.runPromise(Effect.scoped(Parent.kill(state, runtime))))
+          times.push(await Effect.runPromise(Effect.scoped(Parent.kill(one, runtime))))
         }
         all.push(...times)
         const text = times.map((time) => time.toFixed(1)).join(" ")
-        report(`${runtime.name}, ${state}: all gone after, ms`, text)
+        report(`${runtime.name}, ${one.start}, ${one.state}: all gone after, ms`, text)
       }
     }
     report("kills", all.length)

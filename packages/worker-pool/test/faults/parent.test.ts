@@ -6,11 +6,15 @@ import * as Parent from "./parent.ts"
 noLeaks()
 
 describe.concurrent("when a program is killed, its worker ends with it", () => {
-  for (const state of Parent.STATES) {
+  const held: ReadonlyArray<Parent.Held> = [
+    ...Parent.STATES.map((state) => ({ start: "spawn" as const, state })),
+    ...Parent.FORKED_STATES.map((state) => ({ start: "zygote" as const, state }))
+  ]
+  for (const one of held) {
     it.live(
-      state,
+      `${one.start}: ${one.state}`,
       () =>
-        Effect.map(Parent.kill(state, Parent.here), (time) => {
+        Effect.map(Parent.kill(one, Parent.here), (time) => {
           // The figure is measured elsewhere; a machine that does much else is slow.
           assert.isBelow(time, 5_000)
         }),

@@ -18,6 +18,14 @@ export const STATES = [
   "with a child"
 ] as const
 
+/** Those of a worker that was forked. */
+export const FORKED_STATES = [...STATES, "with a detached child", "its zygote stopped"] as const
+
+/** How its worker is started, and what that is doing. */
+export type Held =
+  | { readonly start: "spawn"; readonly state: (typeof STATES)[number] }
+  | { readonly start: "zygote"; readonly state: (typeof FORKED_STATES)[number] }
+
 /** How a program is run: the command, and what stands before the program's name. */
 export interface Runtime {
   readonly name: string
@@ -33,13 +41,13 @@ export const here: Runtime = {
 }
 
 /** Kills a program whose worker is in that state; gives the time until none of its processes runs, in milliseconds. */
-export const kill = (state: (typeof STATES)[number], runtime: Runtime) =>
+export const kill = ({ start, state }: Held, runtime: Runtime) =>
   Effect.gen(function* () {
     const program = yield* Effect.acquireRelease(
       Effect.sync(() =>
         spawn(
           runtime.command,
-          [...runtime.args, fileURLToPath(new URL("../fixtures/state.ts", import.meta.url)), state],
+          [...runtime.args, fileURLToPath(new URL("../fixtures/state.ts", import.meta.url)), state, start],
           { stdio: ["ignore", "pipe", "inherit"] }
         )
       ),

@@ -7,18 +7,15 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { spawn } from "node:child_process"
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createInterface } from "node:readline"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
 import { isRunning, pool, record, until, whole } from "../support.ts"
 
 noLeaks()
 
-const isDeno = "Deno" in globalThis
 const Pid = { result: Schema.Int }
 const Family = Schema.Struct({
   pid: Schema.Int,
@@ -331,37 +328,5 @@ describe("when the zygote dies", () => {
       assert.deepStrictEqual(pids.filter(isRunning), [])
       yield* Fiber.join(busy)
     })
-  )
-})
-
-describe("when this process is killed, nothing is left", () => {
-  it.live(
-    "of the zygote, of its workers in whatever state, of what they started and detached",
-    () =>
-      Effect.gen(function* () {
-        const holder = yield* Effect.acquireRelease(
-          Effect.sync(() =>
-            spawn(
-              process.execPath,
-              [
-                ...(isDeno ? ["run", "-A"] : []),
-                fileURLToPath(new URL("../fixtures/holder.ts", import.meta.url)),
-                "zygote"
-              ],
-              { stdio: ["ignore", "pipe", "inherit"] }
-            )
-          ),
-          (child) => Effect.sync(() => child.kill("SIGKILL"))
-        )
-        const line = yield* Effect.callback<string>((resume) => {
-          createInterface({ input: holder.stdout }).once("line", (text) => resume(Effect.succeed(text)))
-        }).pipe(Effect.timeout("20 seconds"))
-        const pids = yield* Schema.decodeEffect(Schema.fromJsonString(Schema.Array(Schema.Int)))(line)
-        assert.strictEqual(pids.length, 9)
-        assert.isTrue(pids.every(isRunning))
-        holder.kill("SIGKILL")
-        yield* until("all of them to end", () => !pids.some(isRunning))
-      }),
-    30_000
   )
 })
