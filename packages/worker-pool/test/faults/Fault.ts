@@ -40,6 +40,8 @@ export interface Fault {
   readonly spent?: boolean
   /** What must have been told of the worker that is gone. */
   readonly gone?: RegExp
+  /** What the worker must tell that the call left behind, by name. */
+  readonly left?: ReadonlyArray<string>
 }
 
 /** A fault of a start. */

@@ -145,7 +145,7 @@ export const death: Section<Fault> = {
       act: exec("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", { deadline: 500 }),
       expected: late,
       reuse: "replaced",
-      gone: /./
+      gone: /stopped by a signal/
     },
     {
       name: "becomes another program",
@@ -174,6 +174,30 @@ export const death: Section<Fault> = {
     },
     survives("more memory than there is addresses for", "bytearray(1 << 62)", memory),
     survives("text of more memory than there is", "'x' * (1 << 50)", memory),
+    {
+      name: "an allocation beyond the memory that its pool allows",
+      act: exec("bytearray(1 << 30)"),
+      expected: memory,
+      reuse: "reused",
+      pool: { memory: { limit: 256 << 20 } }
+    },
+    {
+      name: "a leak up to the memory that its pool allows",
+      act: exec("held = []\nwhile True: held.append(bytearray(1 << 20))"),
+      expected: memory,
+      reuse: "reused",
+      pool: { memory: { limit: 256 << 20 } }
+    },
+    {
+      name: "threads up to the memory that its pool allows",
+      act: exec(
+        "import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(600,), daemon=True).start()"
+      ),
+      expected: raised("RuntimeError"),
+      reuse: "dirty",
+      left: ["threads"],
+      pool: { memory: { limit: 256 << 20 } }
+    },
     {
       name: "a leak up to the limit of its memory",
       act: call("faults:leak"),

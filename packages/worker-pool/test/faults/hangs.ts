@@ -1,7 +1,7 @@
 /** Code that does not come back. Each has a deadline; what can be interrupted leaves the worker whole. */
 import * as Effect from "effect/Effect"
 import type { Fault, Section } from "./Fault.ts"
-import { call, either, exec, HANG, hang, importing, late, nothing, raised, value } from "./Fault.ts"
+import { call, either, exec, HANG, hang, importing, late, lost, nothing, raised, value } from "./Fault.ts"
 
 /** Stopped by the frame, or by the doorbell. */
 const stops = (name: string, source: string): Fault => ({
@@ -11,13 +11,25 @@ const stops = (name: string, source: string): Fault => ({
   reuse: "reused"
 })
 
-/** Stopped by the end of its worker. */
-const stuck = (name: string, source: string): Fault => ({
+/** Stopped by the end of its worker, of which the pool says what was wrong. */
+const stuck = (name: string, source: string, gone: RegExp): Fault => ({
   name,
   act: hang(source),
   expected: late,
   reuse: "replaced",
-  gone: /./
+  gone
+})
+
+const GOES_ON = /goes on although it was cancelled/
+const HOLDS = /native code computes and holds the interpreter's lock/
+
+/** Nobody waits for an end of these but the pool, which ends them when they are silent. */
+const silent = (name: string, act: Fault["act"], state: string, line?: RegExp): Fault => ({
+  name: `silent: ${name}`,
+  act,
+  expected: lost("stuck", { diagnosis: { state, ...(line === undefined ? {} : { line }) } }),
+  reuse: "replaced",
+  pool: { heartbeat: { interval: "200 millis", killAfter: "1 second" } }
 })
 
 const asynchronous = (what: string): Fault => ({
@@ -90,26 +102,27 @@ with tempfile.NamedTemporaryFile() as one, open(one.name) as two:
     stops("a power of a large number", "len(str(7 ** (10 ** 9)))"),
     stops("sleep in C that holds the interpreter", "import ctypes; ctypes.PyDLL(None).sleep(60)"),
     stops("sleep in C that does not", "import ctypes; ctypes.CDLL(None).sleep(60)"),
-    stuck("a loop in C that holds the interpreter: a sum", "sum(range(10 ** 12))"),
+    stuck("a loop in C that holds the interpreter: a sum", "sum(range(10 ** 12))", HOLDS),
     stuck(
       "a loop in C that holds the interpreter: a deque",
-      "import collections, itertools; collections.deque(itertools.repeat(1), 0)"
+      "import collections, itertools; collections.deque(itertools.repeat(1), 0)",
+      HOLDS
     ),
     {
       name: "swallows all exceptions",
       act: call("faults:swallow", [], { deadline: HANG }),
       expected: late,
       reuse: "replaced",
-      gone: /./
+      gone: GOES_ON
     },
     {
       name: "an async def that swallows all exceptions",
       act: call("faults:asynchronous", ["swallow"], { deadline: HANG }),
       expected: late,
       reuse: "replaced",
-      gone: /./
+      gone: GOES_ON
     },
-    stuck("cleans up for ever", "import time\ntry: time.sleep(60)\nfinally: time.sleep(60)"),
+    stuck("cleans up for ever", "import time\ntry: time.sleep(60)\nfinally: time.sleep(60)", GOES_ON),
     {
       name: "cleans up for a while",
       act: call("faults:tidy", [0.3], { deadline: HANG }),
@@ -126,19 +139,22 @@ with tempfile.NamedTemporaryFile() as one, open(one.name) as two:
       "blocks all signals",
       `import signal, time
 signal.pthread_sigmask(signal.SIG_BLOCK, range(1, signal.NSIG))
-time.sleep(60)`
+time.sleep(60)`,
+      GOES_ON
     ),
     stuck(
       "ignores the doorbell while it runs",
       `import signal, time
 signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-time.sleep(60)`
+time.sleep(60)`,
+      GOES_ON
     ),
     stuck(
       "has the doorbell end the process",
       `import signal, time
 signal.signal(signal.SIGUSR1, signal.SIG_DFL)
-time.sleep(60)`
+time.sleep(60)`,
+      /SIGUSR1/
     ),
     then(
       "ignored the doorbell before",
@@ -164,6 +180,14 @@ time.sleep(60)`
       spent: true
     },
     then("sleep, after a clock that jumped", "import time; time.time = lambda: 0", SLEEP),
+    silent("native code that computes", call("faults:compute"), "gil-held", /faults\.py:\d+ in compute/),
+    silent(
+      "native code that sleeps with the lock",
+      call("sample:hold", [600]),
+      "blocked",
+      /sample\.py:\d+ in hold/
+    ),
+    silent("stopped", exec("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"), "stopped"),
     {
       name: "has an alarm of its own",
       act: exec(`import signal, time

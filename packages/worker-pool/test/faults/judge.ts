@@ -124,6 +124,7 @@ const judge = (fault: Fault, pool: WorkerPool.WorkerPool): Effect.Effect<Verdict
         events.some((event) => event._tag === "WorkerGone" && gone.test(event.detail))
       )
     }
+    if (fault.left !== undefined) yield* confesses(pool, fault.name, fault.left)
     if (reuse === "dirty" || fault.spent === true) yield* end(pool)
     return { outcome: outcomeOf(result), reuse }
   })
@@ -146,6 +147,27 @@ const probe = (pool: WorkerPool.WorkerPool): Effect.Effect<number> =>
       return pid
     })
   })
+
+/** Waits until the worker says what was left behind: it does so after a call, and not after each. */
+const confesses = (
+  pool: WorkerPool.WorkerPool,
+  name: string,
+  left: ReadonlyArray<string>
+): Effect.Effect<void> => {
+  let dirty: ReadonlyArray<string> = []
+  const look = Effect.map(Effect.andThen(probe(pool), pool.snapshot), ({ workers }) => {
+    dirty = workers[0]?.dirty ?? []
+    return left.every((one) => dirty.includes(one))
+  })
+  return look.pipe(
+    Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: (told) => told }),
+    Effect.timeoutOrElse({
+      duration: "10 seconds",
+      orElse: () =>
+        Effect.sync(() => fail(name, `left behind are ${left.join()}, and told is ${dirty.join()}`))
+    })
+  )
+}
 
 /** Ends the worker, which is not used again. */
 const end = (pool: WorkerPool.WorkerPool): Effect.Effect<void> =>

@@ -1,12 +1,19 @@
 /** What user code does to its own process: threads, forks, descriptors, patches. What it leaves behind makes the worker dirty. */
 import type { Expected, Fault, Section } from "./Fault.ts"
-import { call, either, evaluate, exec, invalid, nothing, raised, value } from "./Fault.ts"
+import { call, either, evaluate, exec, exited, invalid, nothing, raised, value } from "./Fault.ts"
 
-const leaves = (name: string, source: string, expected: Expected = nothing): Fault => ({
+/** Leaves something behind; `left` is what the worker must tell of it. */
+const leaves = (
+  name: string,
+  source: string,
+  left: ReadonlyArray<string> = [],
+  expected: Expected = nothing
+): Fault => ({
   name,
   act: exec(source),
   expected,
-  reuse: "dirty"
+  reuse: "dirty",
+  left
 })
 
 const clean = (name: string, source: string, expected: Expected = nothing): Fault => ({
@@ -28,17 +35,22 @@ export const selfHarm: Section<Fault> = {
   faults: [
     leaves(
       "threads that outlive the call",
-      "import threading, time\nfor _ in range(5): threading.Thread(target=time.sleep, args=(600,)).start()"
+      "import threading, time\nfor _ in range(5): threading.Thread(target=time.sleep, args=(600,)).start()",
+      ["threads"]
     ),
     leaves(
       "daemon threads that outlive the call",
-      "import threading, time\nfor _ in range(5): threading.Thread(target=time.sleep, args=(600,), daemon=True).start()"
+      "import threading, time\nfor _ in range(5): threading.Thread(target=time.sleep, args=(600,), daemon=True).start()",
+      ["threads"]
     ),
     leaves(
       "a thread that computes for ever",
-      "import threading\ndef spin():\n  while True: pass\nthreading.Thread(target=spin, daemon=True).start()"
+      "import threading\ndef spin():\n  while True: pass\nthreading.Thread(target=spin, daemon=True).start()",
+      ["threads"]
     ),
-    leaves("a timer that fires later", "import os, threading; threading.Timer(600, os._exit, [1]).start()"),
+    leaves("a timer that fires later", "import os, threading; threading.Timer(600, os._exit, [1]).start()", [
+      "threads"
+    ]),
     ...["return", "raise", "exit", "wait", "_exit"].map((how) =>
       gives(
         `forks: the copy ends by ${how}`,
@@ -52,7 +64,7 @@ export const selfHarm: Section<Fault> = {
       exec("import faults; faults.in_thread(lambda: faults.fork('_exit'))"),
       null
     ),
-    leaves("20 zombies", "import os\nfor _ in range(20):\n  if os.fork() == 0: os._exit(0)"),
+    leaves("20 zombies", "import os\nfor _ in range(20):\n  if os.fork() == 0: os._exit(0)", ["children"]),
     gives(
       "a pool of multiprocessing that forks",
       evaluate(
@@ -85,7 +97,8 @@ export const selfHarm: Section<Fault> = {
       name: "no descriptors left",
       act: call("faults:exhaust"),
       expected: raised("OSError", { errno: 24 }),
-      reuse: "dirty"
+      reuse: "dirty",
+      left: ["descriptors"]
     },
     {
       name: "becomes the leader of a session, which it is",
@@ -103,13 +116,14 @@ export const selfHarm: Section<Fault> = {
       "a child in a session of its own that ends",
       "import subprocess; subprocess.Popen(['sleep', '0.2'], start_new_session=True)"
     ),
-    leaves("another working folder", "import os; os.chdir('/')"),
+    leaves("another working folder", "import os; os.chdir('/')", ["cwd"]),
     leaves(
       "a working folder that is gone",
-      "import os, tempfile; d = tempfile.mkdtemp(); os.chdir(d); os.rmdir(d)"
+      "import os, tempfile; d = tempfile.mkdtemp(); os.chdir(d); os.rmdir(d)",
+      ["cwd"]
     ),
-    leaves("an empty environment", "import os; os.environ.clear()"),
-    leaves("another umask", "import os; os.umask(0o777)"),
+    leaves("an empty environment", "import os; os.environ.clear()", ["environ"]),
+    leaves("another umask", "import os; os.umask(0o777)", ["umask"]),
     leaves("an empty sys.path", "import sys; sys.path.clear()"),
     leaves("another locale", "import locale; locale.setlocale(locale.LC_ALL, 'C')"),
     leaves(
@@ -137,7 +151,7 @@ export const selfHarm: Section<Fault> = {
       "import traceback, linecache; traceback.extract_tb = linecache.getline = None"
     ),
     leaves("print replaced", "import builtins, faults; builtins.print = faults.raising"),
-    leaves("sys.modules cleared", "import sys; sys.modules.clear()"),
+    leaves("sys.modules cleared", "import sys; sys.modules.clear()", ["modules"]),
     leaves(
       "sys without its hooks",
       "import sys; sys.excepthook = sys.unraisablehook = sys.displayhook = None"
@@ -146,12 +160,34 @@ export const selfHarm: Section<Fault> = {
       "its own module without its functions",
       "import faults\nfor n in ('os', 'sys', 'time', 'evaluate'): delattr(faults, n)"
     ),
-    clean("garbage is not collected any more", "import gc; gc.disable()"),
+    leaves("garbage is not collected any more", "import gc; gc.disable()", ["gc"]),
     clean("garbage is collected all the time", "import gc; gc.set_threshold(1)"),
+    leaves("holds on to the interpreter", "import sys; sys.setswitchinterval(1000)", ["switch-interval"]),
+    leaves(
+      "blocks all signals",
+      "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, signal.NSIG))",
+      ["signals"]
+    ),
+    leaves(
+      "ignores the runtime's signals",
+      "import signal\nfor n in (signal.SIGUSR1, signal.SIGUSR2): signal.signal(n, signal.SIG_IGN)"
+    ),
+    leaves("another sys.stdout", "import io, sys; sys.stdout = io.StringIO()", ["streams"]),
+    leaves("descriptors that it never closes", "import os; [os.dup(1) for _ in range(20)]", ["descriptors"]),
+    leaves("another sys.modules", "import sys; sys.modules = {}", ["modules"]),
+    leaves("another os.environ", "import os; os.environ = {}", ["environ"]),
+    leaves("a child that lives on", "import subprocess; subprocess.Popen(['sleep', '600'])", ["children"]),
+    {
+      name: "builtins without what every function uses",
+      act: exec("import builtins; builtins.type = builtins.len = builtins.isinstance = None"),
+      expected: either(nothing, exited(1)),
+      reuse: "replaced"
+    },
     leaves("switches threads all the time", "import sys; sys.setswitchinterval(1e-6)"),
-    clean(
+    leaves(
       "a trace function that raises",
       "import faults, sys; sys.settrace(faults.raising)",
+      ["trace"],
       either(nothing, raised("RuntimeError"))
     ),
     leaves(
@@ -161,18 +197,22 @@ export const selfHarm: Section<Fault> = {
     leaves(
       "a profile function that raises",
       "import faults, sys; sys.setprofile(faults.raising)",
+      [],
       either(nothing, raised("RuntimeError"))
     ),
-    leaves("hardly any recursion", "import sys; sys.setrecursionlimit(60)"),
+    leaves("a profile function", "import sys; sys.setprofile(lambda *_: None)", ["profile"]),
+    leaves("hardly any recursion", "import sys; sys.setrecursionlimit(60)", ["recursion-limit"]),
     leaves("warnings that are errors", "import warnings; warnings.simplefilter('error')"),
     leaves("no fault handler", "import faulthandler; faulthandler.disable()"),
     leaves(
       "a descriptor that signals wake up",
-      "import os, signal; r, w = os.pipe(); os.set_blocking(w, False); signal.set_wakeup_fd(w)"
+      "import os, signal; r, w = os.pipe(); os.set_blocking(w, False); signal.set_wakeup_fd(w)",
+      ["descriptors"]
     ),
     leaves(
       "children of which it is never told",
-      "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+      "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)",
+      ["signals"]
     ),
     leaves(
       "an import hook that raises",
