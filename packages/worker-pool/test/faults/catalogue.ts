@@ -1,4 +1,5 @@
 /** All faults. */
+import { callbacks } from "./callbacks.ts"
 import { death } from "./death.ts"
 import { exceptions } from "./exceptions.ts"
 import type { Fault, Section } from "./Fault.ts"
@@ -16,5 +17,6 @@ export const calls: ReadonlyArray<Section<Fault>> = [
   values,
   exceptions,
   protocol,
-  selfHarm
+  selfHarm,
+  callbacks
 ]

@@ -104,6 +104,16 @@ export const death: Section<Fault> = {
       expected: killed("SIGKILL", { detail: /not by its pool: possibly out of memory/ }),
       reuse: "replaced"
     },
+    {
+      name: "one death after the other before they are ready",
+      act: (pool) => Effect.andThen(Effect.ignore(pool.call("os:_exit", [1])), pool.call("math:sqrt", [16])),
+      expected: error("PoolUnavailable", "crash-loop", { detail: /status 5/, started: "no" }),
+      reuse: "replaced",
+      pool: {
+        setup: { target: "faults:die_in_lives", args: [2, 3, 4] },
+        crashLoop: { deaths: 2, pause: "500 millis" }
+      }
+    },
     survives("SIGUSR2 to itself", "import os, signal; os.kill(os.getpid(), signal.SIGUSR2)", nothing),
     {
       name: "one death after the other",

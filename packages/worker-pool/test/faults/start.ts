@@ -75,6 +75,14 @@ const shadowed =
     return { env: { PYTHONPATH: join(folder, "shadow") } }
   }
 
+/** A module that each worker imports before it is ready. */
+const preloading =
+  (source: string, more: Options = {}): StartFault["options"] =>
+  (_python, folder) => {
+    writeFileSync(join(folder, "preloaded_fault.py"), source)
+    return { pythonPath: [folder, fixtures], preload: ["preloaded_fault"], ...more }
+  }
+
 const env =
   (variables: { readonly [name: string]: string }): StartFault["options"] =>
   () => ({ env: variables })
@@ -195,6 +203,58 @@ export const start: Section<StartFault> = {
         env(variables)
       )
     ),
+    ...(
+      [
+        ["that raises", "1 / 0", { detail: /ZeroDivisionError/, exception: { type: "ZeroDivisionError" } }],
+        ["that leaves", "raise SystemExit(4)", { detail: /sys\.exit\(4\)/ }],
+        ["that is wrong", "value = (", { detail: /SyntaxError/ }],
+        ["that imports what is missing", "import nowhere_to_be_found", { detail: /nowhere_to_be_found/ }]
+      ] as const
+    ).map(([what, source, more]) => refused(`a preloaded module ${what}`, preloading(source), "init", more)),
+    refused("a preloaded module that ends the process", preloading("import os; os._exit(8)"), "exited", {
+      detail: /8/
+    }),
+    refused(
+      "a preloaded module that is killed",
+      preloading("import os; os.kill(os.getpid(), 11)"),
+      "exited",
+      { detail: /SIGSEGV/ }
+    ),
+    refused(
+      "a preloaded module that hangs",
+      preloading("import time; time.sleep(600)", { startTimeout: "2 seconds" }),
+      "timeout"
+    ),
+    refused(
+      "a preloaded module that swallows all and hangs",
+      preloading("import faults; faults.swallow()", { startTimeout: "2 seconds" }),
+      "timeout"
+    ),
+    refused("a preloaded module that is not there", () => ({ preload: ["nowhere"] }), "init", {
+      detail: /nowhere/
+    }),
+    refused("a setup that is not there", () => ({ setup: "faults:nothing" }), "init", { detail: /nothing/ }),
+    refused(
+      "a setup that takes other arguments",
+      () => ({ setup: { target: "faults:recurse", args: [1] } }),
+      "init",
+      { detail: /TypeError/ }
+    ),
+    refused("a setup that recurses without end", () => ({ setup: "faults:recurse" }), "init", {
+      detail: /RecursionError/
+    }),
+    refused(
+      "a setup whose exception cannot be printed",
+      () => ({ setup: { target: "faults:fail", args: ["Leaving()"] } }),
+      "init",
+      { detail: /faults\.Leaving/ }
+    ),
+    serves("a setup that leaves threads behind", () => ({
+      setup: { target: "faults:leave_threads", args: [600] }
+    })),
+    refused("requirements that are not met", () => ({ requires: ["nowhere-to-be-found>=1"] }), /./, {
+      detail: /nowhere-to-be-found/
+    }),
     refused(
       "5 descriptors",
       script((python) => `ulimit -n 5; exec "${python}" "$@"`),
