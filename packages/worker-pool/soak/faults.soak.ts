@@ -1,5 +1,5 @@
 /**
- * The catalogue of faults on every Python that is found: the verdict on each, which versions differ and how, and what the neighbour answered
+ * The catalogue of faults on every Python that is found, spawned and forked from a zygote: the verdict on each, which versions differ and how, and what the neighbour answered
  * meanwhile. One that is too old must say so, and no more.
  */
 import * as Effect from "effect/Effect"
@@ -19,18 +19,21 @@ const part: Part = {
     const verdicts = new Map<string, Map<string, string>>()
     const failures: Array<string> = []
     for (const python of pythons()) {
-      const judged = await Effect.runPromise(judgeAll(python))
-      if (judged === undefined) {
-        report(python, "too old, and says so")
-        continue
-      }
-      failures.push(...judged.failures.map((failure) => `${python}: ${failure}`))
-      report(`${python}: faults`, judged.verdicts.length)
-      report(`${python}: verdicts that were not the expected ones`, judged.failures.length)
-      report(`${python}: calls that the neighbour answered`, judged.answered)
-      for (const [fault, verdict] of judged.verdicts) {
-        const byPython = verdicts.get(fault) ?? new Map<string, string>()
-        verdicts.set(fault, byPython.set(python, verdict))
+      for (const how of ["spawn", "zygote"] as const) {
+        const judged = await Effect.runPromise(judgeAll(python, how))
+        if (judged === undefined) {
+          report(python, "too old, and says so")
+          break
+        }
+        const name = `${python}, ${how}`
+        failures.push(...judged.failures.map((failure) => `${name}: ${failure}`))
+        report(`${name}: faults`, judged.verdicts.length)
+        report(`${name}: verdicts that were not the expected ones`, judged.failures.length)
+        report(`${name}: calls that the neighbour answered`, judged.answered)
+        for (const [fault, verdict] of judged.verdicts) {
+          const byPython = verdicts.get(fault) ?? new Map<string, string>()
+          verdicts.set(fault, byPython.set(name, verdict))
+        }
       }
     }
     table(report, verdicts)
@@ -46,15 +49,16 @@ interface Judged {
   readonly answered: number
 }
 
-const judgeAll = (python: string): Effect.Effect<Judged | undefined> =>
+const judgeAll = (python: string, how: "spawn" | "zygote"): Effect.Effect<Judged | undefined> =>
   Effect.gen(function* () {
-    const court = yield* Court.make(WIDTH, python)
+    const court = yield* Court.make(WIDTH, python, how)
     const failures: Array<string> = []
     const cases = [
       ...calls.flatMap(({ faults, name }) =>
         faults.map((fault) => ({ name: `${name}: ${fault.name}`, verdict: court.judge(fault) }))
       ),
-      ...start.faults.map((fault) => ({
+      // A zygote is started like a worker.
+      ...(how === "zygote" ? [] : start.faults).map((fault) => ({
         name: `${start.name}: ${fault.name}`,
         verdict: court.judgeStart(fault)
       }))

@@ -36,14 +36,19 @@ export interface Neighbour {
   readonly failures: ReadonlyArray<string>
 }
 
-/** A court with so many victims, and the neighbour. */
-export const make = (size: number, python: string): Effect.Effect<Court, CallError.StartError, Scope.Scope> =>
+/** A court with so many victims, and the neighbour, whose workers are started in that way. */
+export const make = (
+  size: number,
+  python: string,
+  start: "spawn" | "zygote" = "spawn"
+): Effect.Effect<Court, CallError.StartError, Scope.Scope> =>
   Effect.gen(function* () {
-    const neighbour = yield* makeNeighbour(python)
+    const victim = (options: WorkerPool.Options = {}) => pool({ python, start, ...options })
+    const neighbour = yield* watchNeighbour(yield* victim())
     const victims = yield* Queue.unbounded<WorkerPool.WorkerPool>()
     yield* Effect.forEach(
       Array.from({ length: size }),
-      () => Effect.flatMap(victim(python), (pool) => Queue.offer(victims, pool)),
+      () => Effect.flatMap(victim(), (pool) => Queue.offer(victims, pool)),
       { concurrency: "unbounded", discard: true }
     )
     return {
@@ -57,16 +62,17 @@ export const make = (size: number, python: string): Effect.Effect<Court, CallErr
                 (pool) => Effect.onError(judge(fault, pool), () => end(pool)),
                 (pool) => Queue.offer(victims, pool)
               )
-            : Effect.flatMap(Effect.orDie(victim(python, fault.pool)), (pool) => judge(fault, pool))
+            : Effect.flatMap(Effect.orDie(victim(fault.pool)), (pool) => judge(fault, pool))
         ),
-      judgeStart: (fault) => beside(neighbour, judgeStart(fault, python))
+      judgeStart: (fault) => beside(neighbour, judgeStart(fault, python, victim))
     }
   })
 
-const victim = (python: string, options: WorkerPool.Options = {}) =>
+type Victim = (options: WorkerPool.Options) => Effect.Effect<WorkerPool.WorkerPool, CallError.StartError, Scope.Scope>
+
+const pool = (options: WorkerPool.Options) =>
   WorkerPool.make({
     size: 1,
-    python,
     pythonPath: [fixtures],
     output: "ignore",
     queue: { timeout: "60 seconds" },
@@ -79,9 +85,8 @@ const victim = (python: string, options: WorkerPool.Options = {}) =>
 /** Calls that it must have answered by the time a fault is judged, since that fault struck. */
 const BETWEEN = 5
 
-const makeNeighbour = (python: string): Effect.Effect<Neighbour, CallError.StartError, Scope.Scope> =>
+const watchNeighbour = (pool: WorkerPool.WorkerPool): Effect.Effect<Neighbour, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const pool = yield* victim(python)
     const failures: Array<string> = []
     let answered = 0
     const ask = Effect.suspend(() => {
@@ -185,12 +190,16 @@ const of = <A>(given: ByVersion<A>, minor: number): A =>
 
 // --- starts
 
-const judgeStart = (fault: StartFault, python: string): Effect.Effect<Verdict, never, Scope.Scope> =>
+const judgeStart = (
+  fault: StartFault,
+  python: string,
+  victim: Victim
+): Effect.Effect<Verdict, never, Scope.Scope> =>
   Effect.gen(function* () {
     const options = fault.options(python, yield* folder)
     const result = yield* Effect.result(
       Effect.scoped(
-        Effect.flatMap(victim(python, options), (pool) => Effect.orDie(pool.call("math:sqrt", [16])))
+        Effect.flatMap(victim(options), (pool) => Effect.orDie(pool.call("math:sqrt", [16])))
       )
     )
     check(
