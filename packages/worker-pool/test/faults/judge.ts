@@ -43,12 +43,12 @@ export const make = (
   start: "spawn" | "zygote" = "spawn"
 ): Effect.Effect<Court, CallError.StartError, Scope.Scope> =>
   Effect.gen(function* () {
-    const victim = (options: WorkerPool.Options = {}) => pool({ python, start, ...options })
-    const neighbour = yield* watchNeighbour(yield* victim())
+    const victim = pools({ python, start })
+    const neighbour = yield* watchNeighbour(yield* victim({}))
     const victims = yield* Queue.unbounded<WorkerPool.WorkerPool>()
     yield* Effect.forEach(
       Array.from({ length: size }),
-      () => Effect.flatMap(victim(), (pool) => Queue.offer(victims, pool)),
+      () => Effect.flatMap(victim({}), (pool) => Queue.offer(victims, pool)),
       { concurrency: "unbounded", discard: true }
     )
     return {
@@ -68,17 +68,23 @@ export const make = (
     }
   })
 
-type Victim = (options: WorkerPool.Options) => Effect.Effect<WorkerPool.WorkerPool, CallError.StartError, Scope.Scope>
+/** Makes a pool of one worker. */
+type Victim = (
+  options: WorkerPool.Options
+) => Effect.Effect<WorkerPool.WorkerPool, CallError.StartError, Scope.Scope>
 
-const pool = (options: WorkerPool.Options) =>
-  WorkerPool.make({
-    size: 1,
-    pythonPath: [fixtures],
-    output: "ignore",
-    queue: { timeout: "60 seconds" },
-    cancelGrace: "2 seconds",
-    ...options
-  })
+const pools =
+  (base: WorkerPool.Options): Victim =>
+  (options) =>
+    WorkerPool.make({
+      ...base,
+      size: 1,
+      pythonPath: [fixtures],
+      output: "ignore",
+      queue: { timeout: "60 seconds" },
+      cancelGrace: "2 seconds",
+      ...options
+    })
 
 // --- the neighbour
 
@@ -198,9 +204,7 @@ const judgeStart = (
   Effect.gen(function* () {
     const options = fault.options(python, yield* folder)
     const result = yield* Effect.result(
-      Effect.scoped(
-        Effect.flatMap(victim(options), (pool) => Effect.orDie(pool.call("math:sqrt", [16])))
-      )
+      Effect.scoped(Effect.flatMap(victim(options), (pool) => Effect.orDie(pool.call("math:sqrt", [16]))))
     )
     check(
       fault.name,

@@ -21,9 +21,8 @@ export const strike = (options: {
   noLeaks()
 
   const court = withFixture(
-    Effect.flatMap(
-      Interpreter.find({ python: undefined, cwd: process.cwd(), env: process.env }),
-      (python) => Court.make(WIDTH, python, options.start)
+    Effect.flatMap(Interpreter.find({ python: undefined, cwd: process.cwd(), env: process.env }), (python) =>
+      Court.make(WIDTH, python, options.start)
     ),
     { per: "file" }
   )
