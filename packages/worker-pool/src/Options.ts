@@ -25,6 +25,11 @@ export interface Options {
   /** Number of workers. Default: 2. */
   readonly size?: number | undefined
   /**
+   * Calls that one worker runs at once, at most 10,000. Above 1, `async def` functions run side by side on one event loop; any other function
+   * runs to its end within a step of the loop, and holds up all others. Default: 1.
+   */
+  readonly concurrency?: number | undefined
+  /**
    * The interpreter: a path, or a name on the `PATH`. Default: `FIREWEED_PYTHON`, then the one of `VIRTUAL_ENV`, of `.venv` in `cwd`, of
    * `CONDA_PREFIX`, then what `uv python find` says in a project of uv's, then `python3`, then `python` (on Windows also `py`).
    */

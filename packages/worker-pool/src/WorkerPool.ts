@@ -43,6 +43,8 @@ import * as SessionHandle from "./pool/SessionHandle.ts"
 import type { Session } from "./pool/SessionHandle.ts"
 import * as Sessions from "./pool/Sessions.ts"
 import * as Strict from "./pool/Strict.ts"
+import * as Streams from "./pool/Streams.ts"
+import type { CheckedStreamOptions, StreamOptions } from "./pool/Streams.ts"
 import type { PoolEvent } from "./PoolEvent.ts"
 import * as Codec from "./protocol/Codec.ts"
 import type { Exports } from "./protocol/Export.ts"
@@ -63,6 +65,7 @@ export type { Callback, Hook, Options } from "./Options.ts"
 export type { Export, Exports, Parameter, Signature } from "./protocol/Export.ts"
 export type { CallOptions, CheckedCallOptions } from "./pool/Calls.ts"
 export type { Session } from "./pool/SessionHandle.ts"
+export type { CheckedStreamOptions, StreamOptions } from "./pool/Streams.ts"
 
 /**
  * A function to call: `package.module:function`, with a dotted name for what is inside a class, `/absolute/file.py:function`, or the name
@@ -81,6 +84,38 @@ export interface WorkerPool {
       options: CheckedCallOptions<A>
     ): Effect.Effect<A, CallError>
     (target: Target, args?: ReadonlyArray<unknown>, options?: CallOptions): Effect.Effect<unknown, CallError>
+  }
+  /**
+   * Calls a Python generator, or another function that returns an iterator, synchronous or not, and gives what it yields. Each run of the
+   * stream is a call of its own. A consumer that leaves early closes the generator; one that is slow holds it up.
+   *
+   * ```ts
+   * import { WorkerPool } from "@fireweed/worker-pool"
+   * import * as Effect from "effect/Effect"
+   * import * as Schema from "effect/Schema"
+   * import * as Stream from "effect/Stream"
+   *
+   * const program = Effect.gen(function* () {
+   *   const pool = yield* WorkerPool.make({ size: 1 })
+   *   const letters = pool.stream("itertools:permutations", ["abc"], { item: Schema.Unknown })
+   *   return yield* Stream.runCollect(Stream.take(letters, 2))
+   * })
+   *
+   * const letters = await Effect.runPromise(Effect.scoped(program))
+   * if (letters.length !== 2) throw new Error("expected 2")
+   * ```
+   */
+  readonly stream: {
+    <A>(
+      target: Target,
+      args: ReadonlyArray<unknown>,
+      options: CheckedStreamOptions<A>
+    ): Stream.Stream<A, CallError>
+    (
+      target: Target,
+      args?: ReadonlyArray<unknown>,
+      options?: StreamOptions
+    ): Stream.Stream<unknown, CallError>
   }
   /**
    * Opens a session: makes an object of a Python class on one worker, where it stays. Its calls run there, in order. The scope's end
@@ -123,6 +158,8 @@ export interface WorkerSnapshot {
   readonly pid: number | undefined
   /** Version of its Python. */
   readonly python: string
+  /** Calls that it runs. */
+  readonly running: number
   /** Calls it has answered. */
   readonly served: number
   readonly sessions: number
@@ -279,7 +316,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         path,
         maxFrame: settings.maxFrame,
         memory: settings.memory.limit,
-        concurrency: CONCURRENCY,
+        concurrency: settings.concurrency,
         preparation: {
           preload: settings.preload,
           setup: settings.setup,
@@ -347,22 +384,24 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
     // Finalizers run last to first: calls are refused before the workers stop.
     yield* Effect.addFinalizer(() => Effect.sync(dispatcher.close))
 
-    const invoke = Calls.make({
+    const prepare = Calls.prepare({
       timers,
       codec: Codec.byName(settings.codec),
       maxFrame: settings.maxFrame,
-      dispatcher,
       refusal: ({ kind, session, target }) =>
         settings.strict ? Strict.refusal(exports, kind, target, session !== undefined) : undefined,
       reentry: (waiting, session) =>
         Reentry.refusal(waiting, session, {
           size: settings.size,
-          concurrency: CONCURRENCY,
+          concurrency: settings.concurrency,
           has: (worker) => workers.get(worker.id) === worker
         }),
       onRetry: (attempt, error) =>
         listeners.publish(() => ({ _tag: "CallRetried", target: error.target, attempt, error }))
     })
+
+    const invoke = Calls.make(prepare, dispatcher)
+    const openStream = Streams.make(prepare, dispatcher)
 
     function call<A>(
       target: Target,
@@ -382,11 +421,31 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       return invoke({ kind: Kind.Request.call, target, label: target }, args, options)
     }
 
+    function stream<A>(
+      target: Target,
+      args: ReadonlyArray<unknown>,
+      options: CheckedStreamOptions<A>
+    ): Stream.Stream<A, CallError>
+    function stream(
+      target: Target,
+      args?: ReadonlyArray<unknown>,
+      options?: StreamOptions
+    ): Stream.Stream<unknown, CallError>
+    function stream(
+      target: Target,
+      args: ReadonlyArray<unknown> = [],
+      options: Partial<CheckedStreamOptions<unknown>> = {}
+    ): Stream.Stream<unknown, CallError> {
+      return openStream({ kind: Kind.Request.call, target, label: target }, args, options)
+    }
+
     return {
       [TypeId]: TypeId,
       call,
+      stream,
       session: SessionHandle.opener({
         invoke,
+        openStream,
         sessions,
         dispatcher,
         timers,
@@ -405,6 +464,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
             state: worker.state(),
             pid: worker.pid(),
             python: worker.hello.python.join("."),
+            running: worker.running(),
             served: worker.served(),
             sessions: sessions.countOn(worker),
             memory: vitals?.rss ?? undefined,
@@ -422,9 +482,6 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       }))
     }
   })
-
-/** Calls that a worker runs at once. */
-const CONCURRENCY = 1
 
 /** The options `logs`, as numbers of Python's `logging`. */
 const LOG_LEVELS = { debug: 10, info: 20, warning: 30, error: 40, off: undefined } as const

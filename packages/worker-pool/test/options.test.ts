@@ -48,6 +48,7 @@ describe("options that make no sense are refused by name", () => {
 it("the defaults", () => {
   assert.deepStrictEqual(decode({}), {
     size: 2,
+    concurrency: 1,
     env: {},
     pythonPath: ["."],
     requires: [],

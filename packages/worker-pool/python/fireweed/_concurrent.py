@@ -20,7 +20,7 @@ class Concurrent(Executor):
     def __init__(self, wire, bell, end):
         super().__init__(wire, bell, end)
         self._loop = _coroutines.loop()
-        self._context = copy_context()  # of the calls: what `setup` has set in the main thread
+        self._context = None  # of the calls: what `setup` has set in the main thread
         self._arrived = deque()  # of calls; None is the end
         self._awake = False  # the loop will look at `_arrived`
         self._running = {}  # id -> call
@@ -58,11 +58,12 @@ class Concurrent(Executor):
         self._arrived.append(call)
         if not self._awake:  # one wake-up for all that come until it happens
             self._awake = True
-            self._loop.call_soon_threadsafe(self._admit, context=self._context)
+            self._loop.call_soon_threadsafe(self._admit)
 
     # ---------------------------------------------------------------- main thread
 
     def run(self):
+        self._context = copy_context()
         asyncio.set_event_loop(self._loop)
         while not (self._leaving and not self._running and not self.waiting):
             try:
@@ -81,7 +82,8 @@ class Concurrent(Executor):
                 self._leaving = True
                 self._loop.stop()
             else:
-                call.task = _Task(self._serve(call), loop=loop)  # not by a factory that user code may have set
+                # Not by a factory that user code may have set.
+                call.task = self._context.run(_Task, self._serve(call), loop=loop)
 
     @_cancel.own
     async def _serve(self, call):

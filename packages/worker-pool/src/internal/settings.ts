@@ -87,6 +87,7 @@ const callback = Schema.declare((u: unknown): u is Callback => typeof u === "fun
 
 const Options = Schema.Struct({
   size: whole(1, 1_024, 2),
+  concurrency: whole(1, 10_000, 1),
   python: Schema.optional(Schema.NonEmptyString),
   cwd: Schema.optional(Schema.NonEmptyString),
   env: Schema.Record(Schema.String, Schema.String).pipe(Schema.withDecodingDefault(Effect.succeed({}))),

@@ -13,6 +13,7 @@ import * as Kind from "../protocol/Kind.ts"
 import type * as Codec from "../protocol/Codec.ts"
 import type { Payload } from "../protocol/Frame.ts"
 import * as Json from "../protocol/Json.ts"
+import type { StreamAssignment } from "../worker/Worker.ts"
 import type { Dispatcher } from "./Dispatcher.ts"
 import type { Deadline, Request } from "./Request.ts"
 import * as Reentry from "./Reentry.ts"
@@ -61,10 +62,28 @@ export type Invoke = (
   options: Partial<CheckedCallOptions<unknown>>
 ) => Effect.Effect<unknown, CallError>
 
-/** Makes the function behind every call of a pool. */
-export const make = (options: {
+/** A call whose arguments are encoded. */
+export interface Prepared {
+  /** A request for it; each attempt has its own. */
+  readonly request: (settle: Request["settle"], stream?: StreamAssignment) => Request
+  /** It can only be done when the fiber that asks for it has come to its end. */
+  readonly deferred: boolean
+  /** Tries again what is safe to try again. */
+  readonly retried: <A>(once: Effect.Effect<A, CallError>) => Effect.Effect<A, CallError>
+}
+
+/** Encodes a call, or says why it cannot be sent. These `waiting` wait for the fiber that makes it; `credit` makes it a stream. */
+export type Prepare = (
+  callee: Callee,
+  args: ReadonlyArray<unknown>,
+  options: CallOptions,
+  waiting: Reentry.Waiting | undefined,
+  credit?: number
+) => Prepared | InvalidCall
+
+/** Makes what is behind every call and every stream of a pool. */
+export const prepare = (options: {
   readonly timers: Timers
-  readonly dispatcher: Dispatcher
   readonly codec: Codec.Codec
   /** Largest message, in bytes. */
   readonly maxFrame: number
@@ -73,8 +92,8 @@ export const make = (options: {
   /** Why a call would wait for itself, when these wait for the fiber that makes it; `undefined` if it would not. */
   readonly reentry: (waiting: Reentry.Waiting, session: Entry | undefined) => string | undefined
   readonly onRetry: (attempt: number, error: CallError) => void
-}): Invoke => {
-  const { codec, dispatcher, timers } = options
+}): Prepare => {
+  const { codec, timers } = options
   let arrivals = 0
 
   const policy = Retry.byCategory<CallError, "resource" | "timeout", "last">({
@@ -87,14 +106,34 @@ export const make = (options: {
     onRetry: (attempt) => options.onRetry(attempt.number, attempt.error)
   })
 
-  const attempt = (
-    callee: Callee,
-    waiting: Reentry.Waiting | undefined,
-    deadline: Deadline | undefined,
-    payload: (now: number) => Payload
-  ): Effect.Effect<unknown, CallError> =>
-    Effect.callback<unknown, CallError>((resume) => {
-      const request: Request = {
+  return (callee, args, callOptions, waiting, credit) => {
+    const refused = options.refusal(callee)
+    if (refused !== undefined) return invalid(callee.label, "target", refused, "no")
+    const closing = callee.kind === Kind.Request.close
+    const reentry = waiting === undefined ? undefined : options.reentry(waiting, callee.session)
+    if (reentry !== undefined && !closing) return invalid(callee.label, "reentry", reentry, "no")
+    const encoded = codec.call(callee.target, args, callOptions.kwargs)
+    if ("_tag" in encoded) {
+      const detail = `${encoded.path} is ${encoded.found}: ${encoded.hint}`
+      return invalid(callee.label, "arguments", detail, "no")
+    }
+    if (encoded.size > options.maxFrame) {
+      const detail = `args have ${encoded.size} bytes, maxFrame allows ${options.maxFrame}`
+      return invalid(callee.label, "arguments", detail, "no")
+    }
+    const deadline = callee.deadline ?? deadlineOf(callOptions.deadline, timers)
+    const session = callee.session?.name
+    const payload = (now: number): Payload =>
+      closing && session !== undefined
+        ? { pieces: [Json.encodeJson({ session })], buffers: [] }
+        : encoded.payload({
+            deadline: deadline === undefined ? undefined : Math.max(0, deadline.at - now),
+            session,
+            credit
+          })
+    return {
+      deferred: reentry !== undefined,
+      request: (settle, stream) => ({
         kind: callee.kind,
         target: callee.label,
         // CLOSE has no values, and is JSON like all that is between the two halves themselves.
@@ -105,56 +144,40 @@ export const make = (options: {
         deadline,
         runLimit: callee.patientFor ?? Number.POSITIVE_INFINITY,
         patient: callee.patientFor !== undefined,
-        settle: resume,
+        stream,
+        settle,
         order: arrivals++,
         place: Requests.NEW,
         timers: []
-      }
-      dispatcher.submit(request)
-      return Effect.sync(() => dispatcher.abandon(request))
-    })
-
-  return (callee, args, callOptions) =>
-    Effect.withFiber((fiber) => {
-      const refused = options.refusal(callee)
-      if (refused !== undefined) return Effect.fail(invalid(callee.label, "target", refused, "no"))
-      const waiting = fiber.getRef(Reentry.Waiting)
-      const reentry = waiting === undefined ? undefined : options.reentry(waiting, callee.session)
-      const closing = callee.kind === Kind.Request.close
-      if (reentry !== undefined && !closing)
-        return Effect.fail(invalid(callee.label, "reentry", reentry, "no"))
-      const encoded = codec.call(callee.target, args, callOptions.kwargs)
-      if ("_tag" in encoded) {
-        const detail = `${encoded.path} is ${encoded.found}: ${encoded.hint}`
-        return Effect.fail(invalid(callee.label, "arguments", detail, "no"))
-      }
-      if (encoded.size > options.maxFrame) {
-        const detail = `args have ${encoded.size} bytes, maxFrame allows ${options.maxFrame}`
-        return Effect.fail(invalid(callee.label, "arguments", detail, "no"))
-      }
-      const deadline = callee.deadline ?? deadlineOf(callOptions.deadline, timers)
-      const session = callee.session?.name
-      const once = attempt(callee, waiting, deadline, (now) =>
-        closing && session !== undefined
-          ? { pieces: [Json.encodeJson({ session })], buffers: [] }
-          : encoded.payload({
-              deadline: deadline === undefined ? undefined : Math.max(0, deadline.at - now),
-              session
-            })
-      )
-      // It will be closed; but not before this fiber has come to its end.
-      if (reentry !== undefined) return Effect.forkDetach(once)
+      }),
       // A session's state may have changed: only its user knows whether a call can be repeated.
-      const value =
+      retried: (once) =>
         callee.session === undefined
           ? Retry.run(once, policy, {
               idempotent: callOptions.idempotent ?? false,
               maxElapsed: callOptions.deadline
             })
           : once
+    }
+  }
+}
+
+/** Makes the function behind every call of a pool. */
+export const make =
+  (prepare: Prepare, dispatcher: Dispatcher): Invoke =>
+  (callee, args, callOptions) =>
+    Effect.withFiber((fiber) => {
+      const call = prepare(callee, args, callOptions, fiber.getRef(Reentry.Waiting))
+      if ("_tag" in call) return Effect.fail(call)
+      const once = Effect.callback<unknown, CallError>((resume) => {
+        const request = call.request(resume)
+        dispatcher.submit(request)
+        return Effect.sync(() => dispatcher.abandon(request))
+      })
+      if (call.deferred) return Effect.forkDetach(once)
+      const value = call.retried(once)
       return callOptions.result === undefined ? value : checked(callee.label, callOptions.result, value)
     })
-}
 
 /** The moment a call must be done that is made now. */
 export const deadlineOf = (input: Duration.Input | undefined, timers: Timers): Deadline | undefined => {
@@ -167,12 +190,16 @@ const checked = (
   label: string,
   schema: Schema.Codec<unknown, unknown>,
   value: Effect.Effect<unknown, CallError>
-): Effect.Effect<unknown, CallError> =>
-  Effect.flatMap(value, (result) =>
-    Effect.mapError(Schema.decodeUnknownEffect(schema)(result), (error) =>
-      invalid(label, "result", `the result is not what was asked for: ${error.message}`, "maybe")
+): Effect.Effect<unknown, CallError> => Effect.flatMap(value, check(label, "the result", schema))
+
+/** Reads a value by a schema; `what` names it in the error. */
+export const check = (label: string, what: string, schema: Schema.Codec<unknown, unknown>) => {
+  const decode = Schema.decodeUnknownEffect(schema)
+  return (value: unknown): Effect.Effect<unknown, InvalidCall> =>
+    Effect.mapError(decode(value), (error) =>
+      invalid(label, "result", `${what} is not what was asked for: ${error.message}`, "maybe")
     )
-  )
+}
 
 const invalid = (
   target: string,

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { DeadlineExceeded, PoolUnavailable, QueueFull, SessionError, stackless } from "../CallError.ts"
 import type { CallError } from "../CallError.ts"
 import type { Timers } from "../internal/Timers.ts"
-import type { Outcome, Worker } from "../worker/Worker.ts"
+import type { Outcome, StreamAssignment, Worker } from "../worker/Worker.ts"
 import * as WorkerState from "../worker/WorkerState.ts"
 import * as Backlog from "./Backlog.ts"
 import * as Reentry from "./Reentry.ts"
@@ -20,6 +20,8 @@ export interface Dispatcher {
   readonly submit: (request: Request) => void
   /** The caller has left: the call is taken from the queue, or its worker told to stop. It is not settled any more. */
   readonly abandon: (request: Request) => void
+  /** Asks for so many more items of a stream. */
+  readonly credit: (request: Request, count: number) => void
   /** The worker can take a call, or be sent one ahead. */
   readonly offer: (worker: Worker) => void
   /** The worker is gone: what waited for it alone is lost. */
@@ -114,6 +116,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       target: request.target,
       callback: (name, args) =>
         options.callback(name, args, Reentry.enter(worker, request.session, request.waiting)),
+      stream: streamOf(request),
       settle: (outcome: Outcome) => {
         assigned--
         backlog.finish(request)
@@ -256,6 +259,9 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       stop(request)
       leave(request)
     },
+    credit: ({ place }, count) => {
+      if (place._tag === "Running") place.worker.credit(place.id, count)
+    },
     offer,
     retire: (worker) => {
       open.delete(worker)
@@ -287,6 +293,17 @@ export const make = (options: DispatcherOptions): Dispatcher => {
 /** Tells the worker of a call that runs to stop it. */
 const stop = ({ place }: Request): void => {
   if (place._tag === "Running") place.worker.cancel(place.id)
+}
+
+/** Items that come when their caller has left are not even read. */
+const streamOf = (request: Request): StreamAssignment | undefined => {
+  const { stream } = request
+  return stream === undefined
+    ? undefined
+    : {
+        credit: stream.credit,
+        item: (frame) => (request.place._tag === "Settled" ? undefined : stream.item(frame))
+      }
 }
 
 const hasBegun = ({ place }: Request): boolean => place._tag === "Running" && place.worker.hasBegun(place.id)

@@ -13,7 +13,7 @@ import { violation } from "../protocol/Frame.ts"
 import type { CodecId, Payload, ProtocolViolation } from "../protocol/Frame.ts"
 import * as Message from "../protocol/Message.ts"
 import type { End } from "../transport/Transport.ts"
-import type { Outcome, Worker } from "../worker/Worker.ts"
+import type { Outcome, StreamAssignment, Worker } from "../worker/Worker.ts"
 import type { Waiting } from "./Reentry.ts"
 import type { Entry } from "./Sessions.ts"
 
@@ -41,7 +41,9 @@ export interface Request {
   readonly runLimit: number
   /** Waits for as long as it takes, and is never refused for want of room: what ends something must not be dropped. */
   readonly patient: boolean
-  /** Told exactly once. */
+  /** With this the call is a stream; nothing more comes after it was settled. */
+  readonly stream: StreamAssignment | undefined
+  /** Told exactly once; for a stream, with what its generator returned. */
   readonly settle: (result: Effect.Effect<unknown, CallError>) => void
   /** Order of arrival. */
   readonly order: number

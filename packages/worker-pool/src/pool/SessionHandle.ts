@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { DeadlineExceeded, QueueFull, SessionError, stackless } from "../CallError.ts"
 import type { CallError } from "../CallError.ts"
 import type { Timers } from "../internal/Timers.ts"
@@ -18,6 +19,7 @@ import type { CallOptions, CheckedCallOptions, Invoke } from "./Calls.ts"
 import type { Dispatcher } from "./Dispatcher.ts"
 import type { Deadline } from "./Request.ts"
 import type { Entry, Sessions } from "./Sessions.ts"
+import type { CheckedStreamOptions, OpenStream, StreamOptions } from "./Streams.ts"
 
 /** A Python object that lives on one worker. */
 export interface Session {
@@ -37,6 +39,22 @@ export interface Session {
       options?: Omit<CallOptions, "idempotent">
     ): Effect.Effect<unknown, CallError>
   }
+  /**
+   * Calls a method that is a generator, and gives what it yields. The session's other calls wait until it has ended, or its consumer has
+   * left.
+   */
+  readonly stream: {
+    <A>(
+      method: string,
+      args: ReadonlyArray<unknown>,
+      options: Omit<CheckedStreamOptions<A>, "idempotent">
+    ): Stream.Stream<A, CallError>
+    (
+      method: string,
+      args?: ReadonlyArray<unknown>,
+      options?: Omit<StreamOptions, "idempotent">
+    ): Stream.Stream<unknown, CallError>
+  }
 }
 
 /** Opens a session; it is closed with the scope. */
@@ -50,6 +68,7 @@ export type Open = (
 /** Makes the function that opens sessions of one pool. */
 export const opener = (options: {
   readonly invoke: Invoke
+  readonly openStream: OpenStream
   readonly sessions: Sessions
   readonly dispatcher: Dispatcher
   readonly timers: Timers
@@ -59,7 +78,7 @@ export const opener = (options: {
   readonly closeTimeout: number
   readonly publish: (build: () => PoolEvent) => void
 }): Open => {
-  const { dispatcher, invoke, publish, sessions, timers } = options
+  const { dispatcher, invoke, openStream, publish, sessions, timers } = options
 
   const place = (key: string, target: string): Effect.Effect<Entry, CallError> =>
     Effect.suspend(() => {
@@ -149,18 +168,25 @@ export const opener = (options: {
       Effect.acquireRelease(open(key, target, args, callOptions), close, { interruptible: true }),
       (entry) => {
         publish(() => ({ _tag: "SessionOpened", key, worker: entry.worker.id }))
-        return handle(entry, (callee, args, options) =>
-          Effect.suspend(() =>
-            closed.has(entry)
-              ? Effect.fail(stackless(() => sessionClosed(entry)))
-              : invoke(callee, args, options)
-          )
+        const alive = Effect.suspend(() =>
+          closed.has(entry) ? Effect.fail(stackless(() => sessionClosed(entry))) : Effect.void
+        )
+        return handle(
+          entry,
+          (callee, args, options) => Effect.andThen(alive, invoke(callee, args, options)),
+          (callee, args, options) => Stream.unwrap(Effect.as(alive, openStream(callee, args, options)))
         )
       }
     )
 }
 
-const handle = (entry: Entry, invoke: Invoke): Session => {
+const handle = (entry: Entry, invoke: Invoke, openStream: OpenStream): Session => {
+  const callee = (method: string) => ({
+    kind: Kind.Request.call,
+    target: method,
+    label: label(entry, method),
+    session: entry
+  })
   function call<A>(
     method: string,
     args: ReadonlyArray<unknown>,
@@ -176,13 +202,26 @@ const handle = (entry: Entry, invoke: Invoke): Session => {
     args: ReadonlyArray<unknown> = [],
     options: Partial<CheckedCallOptions<unknown>> = {}
   ): Effect.Effect<unknown, CallError> {
-    return invoke(
-      { kind: Kind.Request.call, target: method, label: label(entry, method), session: entry },
-      args,
-      options
-    )
+    return invoke(callee(method), args, options)
   }
-  return { key: entry.key, worker: entry.worker.id, call }
+  function stream<A>(
+    method: string,
+    args: ReadonlyArray<unknown>,
+    options: Omit<CheckedStreamOptions<A>, "idempotent">
+  ): Stream.Stream<A, CallError>
+  function stream(
+    method: string,
+    args?: ReadonlyArray<unknown>,
+    options?: Omit<StreamOptions, "idempotent">
+  ): Stream.Stream<unknown, CallError>
+  function stream(
+    method: string,
+    args: ReadonlyArray<unknown> = [],
+    options: Partial<CheckedStreamOptions<unknown>> = {}
+  ): Stream.Stream<unknown, CallError> {
+    return openStream(callee(method), args, options)
+  }
+  return { key: entry.key, worker: entry.worker.id, call, stream }
 }
 
 const label = (entry: Entry, method: string): string => `${entry.target}.${method} (session "${entry.key}")`

@@ -24,6 +24,8 @@ export interface CallOptions {
   readonly deadline?: number | undefined
   /** Name of the session whose object has the method. */
   readonly session?: string | undefined
+  /** With this the call is a stream: how many items may be sent at first. */
+  readonly credit?: number | undefined
 }
 
 /** A call whose arguments are bytes already. */
@@ -112,18 +114,27 @@ const JSON_NULL = text("null")
 const lengthOf = (parts: ReadonlyArray<Uint8Array>): number =>
   parts.reduce((sum, part) => sum + part.byteLength, 0)
 
-const optionsOf = ({ deadline, session }: CallOptions): { readonly [name: string]: Json.Json } | null =>
-  deadline === undefined && session === undefined
-    ? null
-    : { ...(deadline === undefined ? {} : { deadline }), ...(session === undefined ? {} : { session }) }
+const optionsOf = (options: CallOptions): { readonly [name: string]: Json.Json } | null => {
+  const { credit, deadline, session } = options
+  if (isEmpty(options)) return null
+  return {
+    ...(deadline === undefined ? {} : { deadline }),
+    ...(session === undefined ? {} : { session }),
+    ...(credit === undefined ? {} : { credit })
+  }
+}
+
+const isEmpty = ({ credit, deadline, session }: CallOptions): boolean =>
+  deadline === undefined && session === undefined && credit === undefined
 
 const NO_OPTIONS = Uint8Array.of(Op.NONE, Op.TUPLE2, Op.STOP)
 
 // Without the memo, which belongs to the call.
-const pickledOptions = ({ deadline, session }: CallOptions): Uint8Array => {
-  if (deadline === undefined && session === undefined) return NO_OPTIONS
+const pickledOptions = (options: CallOptions): Uint8Array => {
+  if (isEmpty(options)) return NO_OPTIONS
+  const { credit, deadline, session } = options
   const key = session === undefined ? EMPTY : text(session)
-  const bytes = new Uint8Array(40 + key.length)
+  const bytes = new Uint8Array(64 + key.length)
   const view = new DataView(bytes.buffer)
   let at = 0
   const byte = (value: number): void => void (bytes[at++] = value)
@@ -146,6 +157,13 @@ const pickledOptions = ({ deadline, session }: CallOptions): Uint8Array => {
     view.setUint32(at, key.length, true)
     bytes.set(key, at + 4)
     at += 4 + key.length
+    byte(Op.SETITEM)
+  }
+  if (credit !== undefined) {
+    name("credit")
+    byte(Op.BININT)
+    view.setInt32(at, credit, true)
+    at += 4
     byte(Op.SETITEM)
   }
   byte(Op.TUPLE2)

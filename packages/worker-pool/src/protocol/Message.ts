@@ -165,6 +165,8 @@ export interface Log {
 export const init = (options: {
   readonly path: ReadonlyArray<string>
   readonly maxFrame: number
+  /** Calls at once. Default: 1. */
+  readonly concurrency?: number | undefined
   /** Private memory of the process, in bytes. */
   readonly memory?: number | undefined
   readonly preparation?: Preparation | undefined
@@ -179,9 +181,14 @@ export const init = (options: {
         frame: options.maxFrame,
         ...(options.memory === undefined ? {} : { memory: options.memory })
       },
+      concurrency: options.concurrency ?? 1,
       ...(options.preparation === undefined ? {} : prepare(options.preparation))
     })
   )
+
+/** Asks for so many more items of a stream. */
+export const credit = (id: number, count: number): Frame.Outgoing =>
+  Frame.make(Kind.Request.credit, id, Json.encodeJson(count))
 
 /** Calls a call back: cancels it, but only if it has not begun. */
 export const recall = (id: number): Frame.Outgoing =>

@@ -50,11 +50,21 @@ export interface Assignment {
   readonly target: string
   /** Runs what it calls back. */
   readonly callback: Callbacks.Run
+  /** With this the call is a stream. */
+  readonly stream?: StreamAssignment | undefined
   /**
    * Told exactly once. The frame is a view: read it before returning. `resume` runs when the worker has been offered again, so that the
    * caller, who goes on in it, does not pass those who wait.
    */
   readonly settle: (outcome: Outcome) => Settled
+}
+
+/** What makes a call a stream. */
+export interface StreamAssignment {
+  /** How many items may come before {@link Worker.credit} asks for more. */
+  readonly credit: number
+  /** Told each item, in order. The frame is a view: read it before returning. Answers the rule that it breaks, if it does. */
+  readonly item: (frame: Frame) => ProtocolViolation | undefined
 }
 
 /** One worker. */
@@ -80,6 +90,8 @@ export interface Worker {
   readonly assign: (assignment: Assignment) => number
   /** Whether a call was begun, as far as this side can know; one that was sent ahead has not until those before it are answered. */
   readonly hasBegun: (id: number) => boolean
+  /** Asks for so many more items of a stream; of one that has ended, or is cancelled, nothing is asked. */
+  readonly credit: (id: number, count: number) => void
   /**
    * Cancels a call that it runs, in three steps: a frame, the doorbell after 20 ms, the end of the worker after the grace. The assignment
    * is still told how it ended, and the call takes up its place until then. Any other number is left alone.
@@ -146,6 +158,8 @@ export interface WorkerOptions {
 interface InFlight {
   readonly id: number
   readonly assignment: Assignment
+  /** Items of a stream that may come. */
+  credit: number
   begun: boolean
   cancelled: boolean
   /** It was called back, and may come back unless it began before. */
@@ -243,6 +257,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
               path: options.path,
               maxFrame: options.maxFrame,
               memory: options.memory,
+              concurrency: options.concurrency,
               preparation: options.preparation
             })
           )
@@ -258,6 +273,9 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       const call = calls.get(frame.id)
       if (call === undefined)
         return violate(`${Kind.nameOf(frame.kind)} for call ${frame.id}, which does not run`)
+      const wrong = call.assignment.stream === undefined ? Kind.Reply.end : Kind.Reply.result
+      if (frame.kind === wrong)
+        return violate(`${Kind.nameOf(wrong)} for call ${frame.id}, which is ${nature(call)}`)
       const outcome: Outcome = call.recalled && cameBack(frame) ? { _tag: "NotBegun" } : { _tag: tag, frame }
       if (call.begun && outcome._tag !== "NotBegun") {
         const now = timers.now()
@@ -273,6 +291,17 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       if (rule !== undefined) violate(`${rule.rule}: ${rule.detail}`)
       if (WorkerState.isAvailable(state) || spare() > 0) options.onRoom(worker)
       resume()
+    }
+
+    const takeItem = (frame: Frame): void => {
+      const call = calls.get(frame.id)
+      const stream = call?.assignment.stream
+      if (call === undefined) return violate(`ITEM for call ${frame.id}, which does not run`)
+      if (stream === undefined) return violate(`ITEM for call ${frame.id}, which is ${nature(call)}`)
+      if (call.credit === 0) return violate(`ITEM for call ${frame.id} beyond its credit`)
+      call.credit--
+      const rule = stream.item(frame)
+      if (rule !== undefined) violate(`${rule.rule}: ${rule.detail}`)
     }
 
     // --- calls that wait in the worker
@@ -333,7 +362,10 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       if (state === "initializing") return shake(frame)
       switch (frame.kind) {
         case Kind.Reply.result:
+        case Kind.Reply.end:
           return answer(frame, "Result")
+        case Kind.Reply.item:
+          return takeItem(frame)
         case Kind.Reply.error:
           return answer(frame, "Failed")
         case Kind.Reply.callback: {
@@ -469,6 +501,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
         const call = {
           id,
           assignment,
+          credit: assignment.stream?.credit ?? 0,
           begun,
           cancelled: false,
           recalled: false,
@@ -485,6 +518,12 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
         if (calls.size >= options.concurrency) move("full")
         send({ kind: assignment.kind, codec: assignment.codec, id, ...assignment.payload })
         return id
+      },
+      credit: (id, count) => {
+        const call = calls.get(id)
+        if (call === undefined || call.cancelled || !WorkerState.isAlive(state)) return
+        call.credit += count
+        send(Message.credit(id, count))
       },
       cancel,
       oldest: () => calls.keys().next().value,
@@ -537,3 +576,6 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
 const cameBack = (frame: Frame): boolean =>
   frame.kind === Kind.Reply.error &&
   Option.exists(Message.readError(frame), ({ code, started }) => code === "cancelled" && !started)
+
+const nature = ({ assignment }: InFlight): string =>
+  assignment.stream === undefined ? "no stream" : "a stream"

@@ -83,6 +83,9 @@ class FakeWorker implements Worker {
     if (this.calls.size >= this.capacity && this.now === "ready") this.now = "busy"
     return this.given.length
   }
+  credit(): void {
+    assert.fail("there are no streams here")
+  }
   cancel(id: number): void {
     this.cancelled.push(this.calls.get(id)?.name ?? `${id}`)
   }
@@ -157,6 +160,7 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
         },
         runLimit: more.runLimit ?? Number.POSITIVE_INFINITY,
         patient: more.runLimit !== undefined,
+        stream: undefined,
         order: order++,
         place: Requests.NEW,
         timers: []

@@ -89,13 +89,24 @@ const setUp = (options: { readonly concurrency: number }) =>
         logs: undefined
       }
     })
-    const assign = (name: string): number =>
+    const items: Array<string> = []
+    const assign = (name: string, credit?: number): number =>
       worker.assign({
         kind: Kind.Request.call,
         codec: 1,
         payload: { pieces: [new Uint8Array(0)], buffers: [] },
         target: name,
         callback: () => null,
+        stream:
+          credit === undefined
+            ? undefined
+            : {
+                credit,
+                item: ({ meta }) => {
+                  items.push(new TextDecoder().decode(meta))
+                  return undefined
+                }
+              },
         settle: (outcome) => {
           outcomes.push(
             outcome._tag === "Lost"
@@ -106,7 +117,7 @@ const setUp = (options: { readonly concurrency: number }) =>
         }
       })
     sent.length = 0
-    return { assign, end, outcomes, reply, sent, worker }
+    return { assign, end, items, outcomes, reply, sent, worker }
   })
 
 describe("several calls in flight", () => {
@@ -260,6 +271,61 @@ describe("calls are sent ahead to a worker that is quick", () => {
       for (const name of ["a", "b", "c"]) assign(name)
       end("SIGKILL")
       assert.deepStrictEqual(outcomes, ["a lost: killed by SIGKILL", "b NotBegun", "c NotBegun"])
+    })
+  )
+})
+
+describe("a stream", () => {
+  it.effect("gives its items as they come, asks for more, and ends once", () =>
+    Effect.gen(function* () {
+      const { assign, items, outcomes, reply, sent, worker } = yield* setUp({ concurrency: 1 })
+      const id = assign("a", 2)
+      reply(Kind.Reply.item, id, 1)
+      reply(Kind.Reply.item, id, 2)
+      worker.credit(id, 1)
+      assert.strictEqual(sent.at(-1), `CREDIT ${id}`)
+      reply(Kind.Reply.item, id, 3)
+      reply(Kind.Reply.end, id, null)
+      assert.deepStrictEqual(items, ["1", "2", "3"])
+      assert.deepStrictEqual(outcomes, ["a Result"])
+      const before = sent.length
+      worker.credit(id, 1)
+      assert.strictEqual(sent.length, before, "it has ended")
+    })
+  )
+
+  it.effect("that is cancelled may still give what it was asked for, and is asked for nothing more", () =>
+    Effect.gen(function* () {
+      const { assign, outcomes, reply, sent, worker } = yield* setUp({ concurrency: 1 })
+      const id = assign("a", 2)
+      worker.cancel(id)
+      worker.credit(id, 5)
+      reply(Kind.Reply.item, id, 1)
+      reply(Kind.Reply.item, id, 2)
+      reply(Kind.Reply.error, id, {})
+      assert.deepStrictEqual(outcomes, ["a Failed"])
+      assert.isFalse(sent.some((what) => what.startsWith("CREDIT")))
+    })
+  )
+
+  it.effect("breaks the protocol with an item too many, and with an end of the wrong kind", () =>
+    Effect.gen(function* () {
+      for (const [credit, kinds, rule] of [
+        [1, ["item", "item"], "ITEM for call 1 beyond its credit"],
+        [undefined, ["item"], "ITEM for call 1, which is no stream"],
+        [undefined, ["end"], "END for call 1, which is no stream"],
+        [1, ["result"], "RESULT for call 1, which is a stream"],
+        [1, ["end", "item"], "ITEM for call 1, which does not run"]
+      ] as const) {
+        const { assign, end, outcomes, reply, sent, worker } = yield* setUp({ concurrency: 2 })
+        const id = assign("a", credit)
+        assign("b")
+        for (const kind of kinds) reply(Kind.Reply[kind], id, null)
+        assert.strictEqual(worker.state(), "terminating", rule)
+        assert.strictEqual(sent.at(-1), "SIGKILL")
+        end("SIGKILL")
+        assert.strictEqual(outcomes.at(-1), `b lost: broke the protocol: ${rule}`)
+      }
     })
   )
 })
