@@ -11,6 +11,8 @@ export interface Subject {
   readonly name: string
   /** Does the operation `n` times: the loop is the subject's own, so that it costs no call of ours per operation. */
   readonly run: (n: number) => void | Promise<void>
+  /** Runs after each visit, for what that leaves open; its time does not count. */
+  readonly tidy?: () => void | Promise<void>
   /** Runs once, before any round; all subjects of a case are set up together and stay alive through all rounds. */
   readonly setup?: () => void | Promise<void>
   /** Runs once, after the last round, also when a round failed. */

@@ -128,7 +128,9 @@ const time = async (subject: Subject, n: number): Promise<number> => {
   const pending = subject.run(n)
   // Only what is asynchronous waits: an `await` costs a turn, which a subject of nanoseconds would be charged for.
   if (pending !== undefined) await pending
-  return Number(process.hrtime.bigint() - start)
+  const elapsed = Number(process.hrtime.bigint() - start)
+  if (subject.tidy !== undefined) await subject.tidy()
+  return elapsed
 }
 
 /** Finds the number of operations that fills a visit, and warms up on the way. */
@@ -162,6 +164,7 @@ const allocation = async (subject: Subject, calibrated: number): Promise<number 
     const pending = subject.run(n)
     if (pending !== undefined) await pending
     deltas.push((process.memoryUsage().heapUsed - before) / n)
+    await subject.tidy?.()
   }
   return Math.max(0, Math.round(quartiles(deltas).median))
 }

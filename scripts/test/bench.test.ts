@@ -11,6 +11,7 @@ const loop = (n: number): void => {
 const turns = async (n: number): Promise<void> => {
   for (let i = 0; i < n; i++) await new Promise((resolve) => setImmediate(resolve))
 }
+const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
 const case_: Case = {
   name: "case",
   unit: "us/op",
@@ -35,6 +36,26 @@ describe("measure", () => {
     )
     assert.deepStrictEqual(visitingOrder(["a", "b"], 0), ["a", "b"])
     assert.deepStrictEqual(visitingOrder(["a", "b"], 1), ["b", "a"])
+  })
+
+  it("what a visit leaves open is closed before the next, in time that does not count", async () => {
+    let open = 0
+    const found = new Set<number>()
+    const subject = {
+      name: "ours",
+      run: (n: number) => {
+        found.add(open)
+        open += n
+        loop(n)
+      },
+      tidy: async () => {
+        open = 0
+        await pause(100)
+      }
+    }
+    const result = await measure({ ...case_, peers: [], unit: "ms/op", subject }, smokePlan)
+    assert.deepStrictEqual([...found, open], [0, 0])
+    assert.isBelow(result.value, 100)
   })
 
   it("the ratio is the median of the rounds' own ratios, so a slow round that hits all alike does not move it", () => {
