@@ -102,7 +102,9 @@ class Port:
             raise CallbackError(name, "UnknownCallback", _unknown(name, self._names))
         call = self._current()
         if call is None:
-            raise CallbackError(name, "NoCall", "no call runs that it could belong to")
+            raise CallbackError(name, "NoCall", "none runs that it could belong to, or several do (see asyncio.to_thread)")
+        if _cancel.interrupts(call):  # the frame that it was sending would wait for us, and we for it
+            raise CallbackError(name, "NoCall", "a signal handler has interrupted the runtime; call later, from what it interrupted")
         try:
             payload = call.codec.encode([name, list(args), kwargs or None, call.id], "callback")
         except Refused as error:

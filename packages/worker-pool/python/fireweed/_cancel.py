@@ -10,6 +10,7 @@ signal is for one that does not let go of the loop.
 
 import _signal as signal  # the module without its enums, which cost microseconds a look
 import os
+import sys
 import time
 from _contextvars import ContextVar
 from _thread import allocate_lock, get_ident, interrupt_main, start_new_thread
@@ -28,6 +29,7 @@ _PAUSES = (0.002, 0.005, 0.02, 0.1, 0.5)  # seconds
 
 _main = get_ident()
 _sleep = time.sleep
+_getframe = sys._getframe
 _getsignal, _signal = signal.getsignal, signal.signal
 _sigmask = getattr(signal, "pthread_sigmask", None)
 _pthread_kill = getattr(signal, "pthread_kill", None)
@@ -147,6 +149,11 @@ def stop_cancelled(call):
     if call.cancelled:
         call.interrupted = True
         raise Cancelled("the call was cancelled")
+
+
+def interrupts(call):
+    """Whether whoever asks is a signal handler of the user that has interrupted the runtime, which then cannot be called."""
+    return get_ident() == _main and not _in_user_code(call, _getframe(1))
 
 
 def shield(function, *args):

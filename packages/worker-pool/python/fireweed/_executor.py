@@ -48,7 +48,7 @@ class Executor:
         raise NotImplementedError
 
     def current_here(self):
-        """The same for the thread that runs the calls; None in all others."""
+        """The same where it is known for certain: in the code of a call, and in tasks and threads that carry its context."""
         raise NotImplementedError
 
     def run(self):

@@ -4,12 +4,10 @@ import sys
 import time
 from _contextvars import copy_context
 from _queue import SimpleQueue
-from _thread import get_ident
 
 from . import _call, _cancel, _coroutines
 from ._executor import Executor
 
-_main = get_ident()
 _now, _gettrace, _settrace = time.monotonic, sys.gettrace, sys.settrace
 
 
@@ -40,10 +38,11 @@ class Serial(Executor):
         _coroutines.cancel(call)
 
     def current(self):
-        return self._bell.running
+        call = _cancel.current.get()
+        return self._bell.running if call is None else call
 
     def current_here(self):
-        return self._bell.running if get_ident() == _main else None
+        return _cancel.current.get()
 
     def run(self):
         bell, waiting, take = self._bell, self.waiting, self._queue.get

@@ -94,3 +94,70 @@ def forked():
         os._exit(0)
     os.wait()
     return os.read(read, 100).decode()
+
+
+def stream(name, count):
+    for i in range(count):
+        yield call_parent(name, i)
+
+
+async def stream_async(name, count):
+    for i in range(count):
+        yield await call_parent_async(name, i)
+
+
+async def in_a_thread(name, *args):
+    return await asyncio.to_thread(call_parent, name, *args)
+
+
+async def in_a_bare_thread(name):
+    seen = []
+    one = threading.Thread(target=lambda: seen.append(failure(name)))
+    one.start()
+    while one.is_alive():
+        await asyncio.sleep(0.001)
+    return seen[0]
+
+
+async def leave_a_task(name):
+    async def run():
+        await asyncio.sleep(0.05)
+        try:
+            await call_parent_async(name)
+        except CallbackError as error:
+            left.append([error.type])
+
+    leave_a_task.task = asyncio.ensure_future(run())
+
+
+async def what_was_left_async():
+    while not left:
+        await asyncio.sleep(0.001)
+    return left
+
+
+async def idle():
+    await asyncio.sleep(600)
+
+
+def signalled(name):
+    """A signal handler that calls the parent while the code that it interrupts does, too."""
+    import signal
+
+    seen = []
+
+    def handle(*_):
+        try:
+            seen.append(call_parent(name, "handler"))
+        except CallbackError as error:  # it has interrupted the runtime
+            seen.append(error.type)
+        signal.setitimer(signal.ITIMER_REAL, 0.0005)
+
+    signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005)
+    try:
+        while len(seen) < 100:
+            call_parent(name, "code")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    return seen

@@ -155,3 +155,10 @@ def long_str_holds_nobody_up():
 def spin(message):
     while True:
         log.warning(message)
+
+
+async def log_later(i):
+    import asyncio
+
+    await asyncio.sleep(0.01 * (4 - i))
+    log.warning("later %d", i)

@@ -1,7 +1,7 @@
 import time
 import unittest
 
-from driver import CALLBACK, CALLBACK_ERROR, CALLBACK_RESULT, FATAL, RESULT, Worker
+from driver import CALLBACK, CALLBACK_ERROR, CALLBACK_RESULT, END, FATAL, ITEM, LOG, RESULT, Worker
 
 NAMES = ["f", "progress"]
 
@@ -134,6 +134,96 @@ class Callbacks(unittest.TestCase):
             w.expect(0x81)
             w.initialise({}, callbacks=NAMES, setup={"target": "calling:call", "args": ["f"]})
             self.assertIn("NoCall", w.expect(FATAL)["message"])
+
+
+    def test_from_generators_between_their_items(self):
+        for target in ("calling:stream", "calling:stream_async"):
+            with self.subTest(target), worker() as w:
+                call = w.call(target, "f", 3, credit=2)
+                for i in range(2):
+                    w.send(CALLBACK_RESULT, self.asked(w, call, "f", i), i * 10)
+                    self.assertEqual(w.expect(ITEM, call), i * 10)
+                self.assertTrue(w.quiet())
+                w.credit(call, 5)
+                w.send(CALLBACK_RESULT, self.asked(w, call, "f", 2), 20)
+                self.assertEqual(w.expect(ITEM, call), 20)
+                w.expect(END, call)
+
+    def test_from_a_signal_handler_too_unless_it_has_interrupted_the_runtime(self):
+        with worker() as w:
+            call = w.call("calling:signalled", "f")
+            answered = 0
+            while True:
+                kind, key, value = w.receive()
+                if kind != CALLBACK:
+                    break
+                answered += value[1] == ["handler"]
+                w.send(CALLBACK_RESULT, key, 1)
+            self.assertEqual((kind, key), (RESULT, call))
+            self.assertEqual((value.count(1), set(value) - {1, "NoCall"}), (answered, set()))
+            self.assertGreater(answered, 0)
+
+
+class Concurrent(unittest.TestCase):
+    """Several calls at once, each with callbacks of its own."""
+
+    def setUp(self):
+        self.worker = Worker(callbacks=NAMES, preload=["calling"], concurrency=8)
+        self.addCleanup(self.worker.dispose)
+
+    def test_each_answer_reaches_its_call(self):
+        w = self.worker
+        calls = {w.call("calling:call_async", "f", i): i for i in range(8)}
+        asked = [w.receive() for _ in calls]
+        for kind, key, (name, (i,), _, owner) in reversed(asked):
+            self.assertEqual((kind, name, calls[owner]), (CALLBACK, "f", i))
+            w.send(CALLBACK_RESULT, key, i * i)
+            self.assertEqual(w.result(owner), i * i)
+
+    def test_cancelling_one_leaves_the_others(self):
+        w = self.worker
+        first, second = w.call("calling:call_async", "f", 1), w.call("calling:call_async", "f", 2)
+        keys = [w.receive()[1] for _ in range(2)]
+        w.cancel(first)
+        kind, owner, report = w.receive()
+        self.assertEqual((owner, report["code"]), (first, "cancelled"))
+        w.send(CALLBACK_RESULT, keys[0], "late")  # dropped
+        w.send(CALLBACK_RESULT, keys[1], "well")
+        self.assertEqual(w.result(second), "well")
+
+    def test_a_blocking_one_would_hold_up_all_others_and_is_refused(self):
+        self.assertEqual(self.worker.ask("calling:failure", "f")[1], "NoCall")
+
+    def test_threads_that_carry_their_context_know_their_call(self):
+        w = self.worker
+        w.call("calling:idle")
+        call = w.call("calling:in_a_thread", "f", 3)
+        kind, key, value = w.receive()
+        self.assertEqual((kind, value), (CALLBACK, ["f", [3], None, call]))
+        w.send(CALLBACK_RESULT, key, "three")
+        self.assertEqual(w.result(call), "three")
+
+    def test_a_thread_that_does_not_is_refused_when_several_calls_run(self):
+        w = self.worker
+        w.call("calling:idle")
+        self.assertEqual(w.ask("calling:in_a_bare_thread", "f")[1], "NoCall")
+
+    def test_a_task_that_outlives_its_call_is_told(self):
+        w = self.worker
+        self.assertIsNone(w.ask("calling:leave_a_task", "f"))
+        self.assertEqual(w.ask("calling:what_was_left_async"), [["CallEnded"]])
+
+    def test_logs_name_the_call_that_they_come_from(self):
+        with Worker(preload=["chatty"], concurrency=4, logs=30) as w:
+            calls = [w.call("chatty:log_later", i) for i in range(4)]
+            logs = {}
+            for _ in range(8):
+                kind, owner, value = w.receive()
+                if kind == LOG:
+                    logs[value["call"]] = value["message"]
+                else:
+                    # What a call has logged came before its answer.
+                    self.assertEqual(logs[owner], "later %d" % calls.index(owner))
 
 
 class Cancellation(unittest.TestCase):
