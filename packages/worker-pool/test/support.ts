@@ -4,7 +4,10 @@ import type { PoolEvent } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { readFileSync } from "node:fs"
+import type * as Scope from "effect/Scope"
+import { mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 /** The folder of `sample.py`. */
@@ -13,6 +16,12 @@ export const fixtures: string = fileURLToPath(new URL("./fixtures", import.meta.
 /** A pool of real workers that can import `sample`. */
 export const pool = (options: WorkerPool.Options = {}) =>
   WorkerPool.make({ size: 1, pythonPath: [fixtures], output: "ignore", ...options })
+
+/** An empty folder, for as long as the scope is open. */
+export const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "fireweed-test-")))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+)
 
 /** Whether a process runs; a zombie does not. */
 export const isRunning = (pid: number): boolean => {

@@ -2,9 +2,7 @@
 import type { CallError, WorkerPool } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { mkdtempSync, realpathSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { folder } from "../support.ts"
 
 /** What the caller sees. */
 export type Expected =
@@ -81,12 +79,6 @@ export const importing =
   (name: string, source: string, options: WorkerPool.CallOptions = {}): Act =>
   (pool) =>
     Effect.flatMap(folder, (path) => pool.call("faults:module", [path, name, source], options))
-
-/** An empty folder, for as long as the scope is open. */
-export const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "fireweed-test-")))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-)
 
 /** Runs statements that go on for longer than they may. */
 export const hang = (source: string): Act => exec(source, { deadline: HANG })

@@ -9,9 +9,8 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import process from "node:process"
 import { inspect, isDeepStrictEqual } from "node:util"
-import { fixtures, isRunning, record, until } from "../support.ts"
+import { fixtures, folder, isRunning, record, until } from "../support.ts"
 import type { ByVersion, Expected, Fault, Pattern, Reuse, StartFault } from "./Fault.ts"
-import { folder } from "./Fault.ts"
 
 /** What came of a fault. */
 export interface Verdict {

@@ -41,14 +41,18 @@ export const here: Runtime = {
 }
 
 /** Kills a program whose worker is in that state; gives the time until none of its processes runs, in milliseconds. */
-export const kill = ({ start, state }: Held, runtime: Runtime) =>
+export const kill = (
+  { start, state }: Held,
+  runtime: Runtime,
+  env: { readonly [name: string]: string } = {}
+) =>
   Effect.gen(function* () {
     const program = yield* Effect.acquireRelease(
       Effect.sync(() =>
         spawn(
           runtime.command,
           [...runtime.args, fileURLToPath(new URL("../fixtures/state.ts", import.meta.url)), state, start],
-          { stdio: ["ignore", "pipe", "inherit"] }
+          { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...env } }
         )
       ),
       (child) => Effect.sync(() => child.kill("SIGKILL"))

@@ -6,12 +6,14 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
-import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
-import { constants as system, tmpdir } from "node:os"
+import { Buffer } from "node:buffer"
+import { chmodSync, readdirSync, writeFileSync } from "node:fs"
+import { constants as system } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
 import * as Interpreter from "../../src/transport/Interpreter.ts"
-import { isRunning, pool, record, until } from "../support.ts"
+import * as Parent from "../faults/parent.ts"
+import { folder, isRunning, pool, record, until } from "../support.ts"
 
 noLeaks()
 
@@ -152,11 +154,7 @@ describe("the end of a process", () => {
 
 const wrapper = Effect.gen(function* () {
   const python = yield* Interpreter.find({ python: undefined, cwd: process.cwd(), env: process.env })
-  const folder = yield* Effect.acquireRelease(
-    Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "fireweed-test-")))),
-    (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-  )
-  const path = join(folder, "python3")
+  const path = join(yield* folder, "python3")
   writeFileSync(path, `#!/bin/sh\n"${python}" "$@"\n`)
   chmodSync(path, 0o755)
   return path
@@ -217,6 +215,45 @@ describe("descriptors differ between runtimes", () => {
   )
 })
 
+describe("a zygote", () => {
+  it.live("is not ended by the kernel with its parent, since it must end the others first", () =>
+    Effect.gen(function* () {
+      const home = yield* folder
+      writeFileSync(
+        join(home, "asks.py"),
+        [
+          "import ctypes, os",
+          "zygote = os.getpid()",
+          "signal = ctypes.c_int(-1)",
+          "PR_GET_PDEATHSIG = 2",
+          "ctypes.CDLL(None).prctl(PR_GET_PDEATHSIG, ctypes.byref(signal))",
+          "def of_the_zygote(): return [signal.value, os.getpid() == zygote]"
+        ].join("\n")
+      )
+      const workers = yield* pool({ start: "zygote", preload: ["asks"], pythonPath: [home] })
+      assert.deepStrictEqual(yield* workers.call("asks:of_the_zygote"), [0, false])
+    })
+  )
+
+  it.live("leaves no socket behind when its parent is killed", () =>
+    Effect.gen(function* () {
+      const temporary = yield* folder
+      yield* Parent.kill({ start: "zygote", state: "idle" }, Parent.here, { TMPDIR: temporary })
+      assert.deepStrictEqual(readdirSync(temporary), [])
+    })
+  )
+})
+
+it.live("the memory of a worker is its own, and not that of the process it was started by", () =>
+  Effect.gen(function* () {
+    const ours = Buffer.alloc(400_000_000, 1)
+    const workers = yield* pool()
+    yield* workers.call("math:sqrt", [16])
+    const memory = (yield* workers.snapshot).workers[0]?.memory ?? Number.POSITIVE_INFINITY
+    assert.isBelow(memory, ours.length / 2)
+  })
+)
+
 it.live("signals that CPython ignores, or the runtime handles, are not passed on to children", () =>
   Effect.gen(function* () {
     const workers = yield* pool()
@@ -251,7 +288,7 @@ it.live(
     })
 )
 
-it.live("a worker starts without compiled files, and leaves none where it must not", () =>
+it.live("a worker starts where compiled files can be neither read nor written", () =>
   Effect.gen(function* () {
     const workers = yield* pool({ env: { PYTHONDONTWRITEBYTECODE: "1", PYTHONPYCACHEPREFIX: "/nowhere" } })
     assert.strictEqual(yield* workers.call("math:sqrt", [16]), 4)
