@@ -3,13 +3,21 @@
  * call from within that needs this very place would wait for itself. Such a call is refused at once.
  */
 import * as Context from "effect/Context"
-import type { Worker } from "../worker/Worker.ts"
-import type { Entry } from "./Sessions.ts"
+
+/** A worker, told from others by its identity. */
+export interface Place {
+  readonly id: string
+}
+
+/** A session, likewise. */
+export interface Lane {
+  readonly worker: Place
+}
 
 /** A call that waits for the fiber that runs now, and those that wait for it in turn. */
 export interface Waiting {
-  readonly worker: Worker
-  readonly session: Entry | undefined
+  readonly worker: Place
+  readonly session: Lane | undefined
   /** The call that waits for this one, if this one was made from a callback itself. */
   readonly outer: Waiting | undefined
   /** How many there are. */
@@ -26,7 +34,7 @@ export const Waiting: Context.Reference<Waiting | undefined> = Context.Reference
 export const MAX_DEPTH = 32
 
 /** Adds the call of a callback to those that wait for its fiber. */
-export const enter = (worker: Worker, session: Entry | undefined, outer: Waiting | undefined): Waiting => ({
+export const enter = (worker: Place, session: Lane | undefined, outer: Waiting | undefined): Waiting => ({
   worker,
   session,
   outer,
@@ -36,13 +44,13 @@ export const enter = (worker: Worker, session: Entry | undefined, outer: Waiting
 /** Why a call would wait for itself; `undefined` if it would not. */
 export const refusal = (
   waiting: Waiting,
-  session: Entry | undefined,
+  session: Lane | undefined,
   pool: {
     /** Workers when all are ready. */
     readonly size: number
     /** Calls that a worker runs at once. */
     readonly concurrency: number
-    readonly has: (worker: Worker) => boolean
+    readonly has: (worker: Place) => boolean
   }
 ): string | undefined => {
   if (waiting.depth >= MAX_DEPTH)

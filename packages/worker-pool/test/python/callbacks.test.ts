@@ -7,6 +7,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
 import { pool, until } from "../support.ts"
@@ -296,6 +297,71 @@ describe("a callback that calls the pool again", () => {
       yield* Deferred.succeed(first, workers)
       const seen = yield* workers.call("calling:call", ["f"], Failure)
       assert.strictEqual(seen[1], "InvalidCall")
+    })
+  )
+})
+
+describe("where a worker runs several calls at once", () => {
+  it.live("each call has its own callbacks, and one that calls the worker again finds room", () =>
+    Effect.gen(function* () {
+      const own = yield* Deferred.make<WorkerPool.WorkerPool>()
+      const workers = yield* calling(
+        {
+          f: (n: number) => Effect.as(Effect.sleep(20 - n), n * n),
+          again: () => Effect.flatMap(Deferred.await(own), (pool) => pool.call("math:sqrt", [16]))
+        },
+        { concurrency: 16 }
+      )
+      yield* Deferred.succeed(own, workers)
+      const values = yield* Effect.forEach(
+        Array.from({ length: 40 }, (_, index) => index % 20),
+        (n) => workers.call("calling:call_async", ["f", n]),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(
+        values,
+        Array.from({ length: 40 }, (_, index) => (index % 20) ** 2)
+      )
+      assert.strictEqual(yield* workers.call("calling:call_async", ["again"]), 4)
+    })
+  )
+
+  it.live("the blocking form is refused, since it would hold up the others", () =>
+    Effect.gen(function* () {
+      const workers = yield* calling({ f: () => 1 }, { concurrency: 4 })
+      const [, type, message] = yield* workers.call("calling:failure", ["f"], Failure)
+      assert.strictEqual(type, "NoCall")
+      assert.include(message, "await call_parent_async")
+    })
+  )
+})
+
+describe("a generator", () => {
+  it.live("calls back between its items", () =>
+    Effect.gen(function* () {
+      const workers = yield* calling({ f: (n: number) => Effect.succeed(n * 10) })
+      for (const target of ["calling:stream", "calling:stream_async"]) {
+        assert.deepStrictEqual(
+          yield* Stream.runCollect(workers.stream(target, ["f", 100], { credit: 4 })),
+          Array.from({ length: 100 }, (_, n) => n * 10)
+        )
+      }
+    })
+  )
+
+  it.live("that is left while it waits in a callback ends it", () =>
+    Effect.gen(function* () {
+      const interrupted = yield* Deferred.make<void>()
+      const workers = yield* calling({
+        f: (n: number) =>
+          n < 2
+            ? n
+            : Effect.onInterrupt(Effect.never, () => Effect.asVoid(Deferred.succeed(interrupted, undefined)))
+      })
+      const taken = yield* Stream.runCollect(Stream.take(workers.stream("calling:stream", ["f", 9]), 2))
+      assert.deepStrictEqual(taken, [0, 1])
+      yield* Deferred.await(interrupted)
+      assert.strictEqual(yield* workers.call("math:sqrt", [16]), 4)
     })
   )
 })
