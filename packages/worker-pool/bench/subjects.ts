@@ -3,6 +3,7 @@ import { WorkerPool } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { Buffer } from "node:buffer"
 import { execFile, spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
@@ -62,6 +63,40 @@ export const inFlight =
       concurrency: width,
       discard: true
     })
+
+/** A stream of so many items. */
+export const streamed =
+  (credit: number) =>
+  (pool: WorkerPool.WorkerPool, n: number): Effect.Effect<unknown, unknown> =>
+    Stream.runDrain(pool.stream("itertools:repeat", [["item", 7], n], { credit }))
+
+/** The same items as lines of JSON, with nothing that holds Python back. */
+export const jsonItems = (name: string): Subject => {
+  let child: ChildProcess | undefined
+  return {
+    name,
+    setup: () => {
+      child = spawn(interpreter, [peers, "json_items"], { stdio: ["pipe", "pipe", "inherit"] })
+    },
+    run: (n) =>
+      new Promise((resolve) => {
+        let left = n
+        let begun = ""
+        const onData = (chunk: Buffer): void => {
+          const lines = (begun + chunk.toString()).split("\n")
+          begun = lines.pop() ?? ""
+          for (const line of lines) JSON.parse(line)
+          left -= lines.length
+          if (left > 0) return
+          child?.stdout?.off("data", onData)
+          resolve()
+        }
+        child?.stdout?.on("data", onData)
+        child?.stdin?.write(`${n}\n`)
+      }),
+    teardown: () => void child?.stdin?.end()
+  }
+}
 
 /** Bytes there and back, through a bare loop in Python that knows nothing of them. */
 export const rawEcho = (name: string, bytes: Uint8Array): Subject => {

@@ -43,7 +43,7 @@ export const explain = (started: boolean, cause: Cause.Cause<unknown>): Message.
     return report("cancelled", started, `cancelled ${started ? "while it ran" : "before it started"}`)
   }
   const error = Cause.squash(cause)
-  if (error instanceof Refusal) return report(error.code, false, error.message)
+  if (error instanceof Refusal) return report(error.code, started, error.message)
   const exception = error instanceof Raised ? error.exception : describe(error)
   const { message, type } = exception
   const text = message === "" ? type : `${type}: ${message}`

@@ -1,18 +1,24 @@
 /** Runs handlers and behaviours: from what a script says to an effect. */
+import { Kind } from "@fireweed/worker-pool/protocol"
 import type { Message } from "@fireweed/worker-pool/protocol"
 import * as Effect from "effect/Effect"
 import { isBehaviour } from "../workers/Behaviour.ts"
 import type { Handler, Step } from "../workers/Behaviour.ts"
 import { Raised } from "./Failure.ts"
+import * as Flow from "./Flow.ts"
 import type { Callbacks, Owner } from "./Callbacks.ts"
 import type { Wire } from "./MemoryTransport.ts"
 
 /** What it needs to know of the call, and to tell it. */
 export interface Job extends Owner {
+  /** CALL, OPEN or CLOSE. */
+  readonly kind: number
   /** A cancellation does nothing. */
   stubborn: boolean
   /** It is told nothing until it is done. */
   frozen: boolean
+  /** With this it was called as a stream. */
+  readonly stream: Flow.Flow | undefined
 }
 
 /** One run of a handler. */
@@ -60,6 +66,8 @@ export const make = (options: {
       case "Write":
         wire.write(step.bytes(frame.job.id))
         return go(step.next)
+      case "Yield":
+        return Effect.flatMap(flow(frame, step.items, step.beyond), () => go(step.next))
       case "Stubborn":
         frame.job.stubborn = true
         return go(step.next)
@@ -84,14 +92,19 @@ export const make = (options: {
     if (isDead()) return Effect.never
     if (isBehaviour(handler)) return behave(frame, handler.step)
     const value: unknown = Reflect.apply(handler, frame.self, frame.args)
+    return isEffect(value) ? Effect.flatMap(value, (given) => go(frame, given)) : go(frame, value)
+  }
+
+  const go = (frame: Frame, value: unknown): Effect.Effect<unknown, unknown> => {
     if (isBehaviour(value)) return behave(frame, value.step)
-    if (!isEffect(value)) return Effect.succeed(value)
-    return Effect.flatMap(value, (given) =>
-      isBehaviour(given) ? behave(frame, given.step) : Effect.succeed(given)
-    )
+    const isStream = frame.job.kind === Kind.Request.call && Flow.isIterator(value)
+    return isStream ? flow(frame, value, false) : Effect.succeed(value)
   }
   return run
 }
+
+const flow = ({ job }: Frame, items: Iterable<unknown>, beyond: boolean): Effect.Effect<unknown, unknown> =>
+  job.stream === undefined ? Flow.notAStream : job.stream.drain(items, beyond)
 
 // A script's functions are typed as Python's are: an effect that needs a service that is not there fails when it asks for it.
 const isEffect = (u: unknown): u is Effect.Effect<unknown, unknown> => Effect.isEffect(u)

@@ -1,5 +1,5 @@
 /**
- * The worker's side of a mock worker: it reads frames, runs one call after another as the script says, and writes frames, by the rules of
+ * The worker's side of a mock worker: it reads frames, runs calls, one after another or side by side, as the script says, and writes frames, by the rules of
  * `PROTOCOL.md`. What `python/fireweed/_worker.py` is for a real one.
  */
 import { Codec, Frame, Json, Kind } from "@fireweed/worker-pool/protocol"
@@ -10,6 +10,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Start from "../workers/Start.ts"
 import * as Callbacks from "./Callbacks.ts"
 import * as Failure from "./Failure.ts"
+import * as Flow from "./Flow.ts"
 import * as Interpreter from "./Interpreter.ts"
 import type { Peer, Wire } from "./MemoryTransport.ts"
 import * as Request from "./Request.ts"
@@ -32,7 +33,6 @@ export interface Options {
 }
 
 interface Job extends Interpreter.Job {
-  readonly kind: number
   /** How the call was written, and so its answer is. */
   readonly codec: Codec.Codec
   readonly request: Request.Request | undefined
@@ -52,7 +52,9 @@ export const make = (options: Options): Peer => {
   const { fork, now, record, wire } = options
   const sessions = new Map<string, unknown>()
   let queue: Array<Job> = []
-  let running: Job | undefined
+  /** By their ids, the oldest first. */
+  const running = new Map<number, Job>()
+  let concurrent = false
   let initialized = false
   let leaving = false
   let stopped = false
@@ -162,6 +164,7 @@ export const make = (options: Options): Peer => {
     maxFrame = init.maxFrame ?? maxFrame
     strict = init.strict
     logs = init.logs
+    concurrent = init.concurrency > 1
     callbacks.open(init.callbacks)
     initialized = true
     const ready = Json.encode({ ms: 0, exports }, "ready")
@@ -177,15 +180,29 @@ export const make = (options: Options): Peer => {
     codec: Codec.Codec,
     request: Request.Request | undefined
   ): void => {
-    const used = id === 0 || running?.id === id || queue.some((job) => job.id === id)
+    const used = id === 0 || running.has(id) || queue.some((job) => job.id === id)
     if (used) return fatal("runtime", `the id ${id} of a call is 0 or in use`)
-    queue.push({ kind, id, codec, request, arrived: now(), started: false, stubborn: false, frozen: false })
+    const credit = request?.credit
+    const stream = credit === undefined ? undefined : Flow.make(credit, (item) => sendItem(job, item))
+    const job: Job = {
+      kind,
+      id,
+      codec,
+      request,
+      stream,
+      arrived: now(),
+      started: false,
+      stubborn: false,
+      frozen: false
+    }
+    queue.push(job)
     serve()
   }
 
   const cancel = (id: number, recall: boolean): void => {
-    if (running?.id === id) {
-      if (!running.stubborn && !recall) running.fiber?.interruptUnsafe()
+    const job = running.get(id)
+    if (job !== undefined) {
+      if (!job.stubborn && !recall) job.fiber?.interruptUnsafe()
       return
     }
     const waiting = queue.findIndex((job) => job.id === id)
@@ -195,15 +212,15 @@ export const make = (options: Options): Peer => {
   }
 
   const serve = (): void => {
-    if (running !== undefined || stopped) return
+    if (stopped || (running.size > 0 && !concurrent)) return
     const job = queue.shift()
     if (job !== undefined) {
-      running = job
+      running.set(job.id, job)
       job.fiber = fork(work(job))
       // It may have crashed before its fiber had a name.
       if (stopped) job.fiber.interruptUnsafe()
       else job.fiber.addObserver((exit) => finish(job, exit))
-    } else if (leaving) {
+    } else if (leaving && running.size === 0) {
       send(Kind.Reply.bye)
       wire.end({ exitCode: 0, signal: null })
     }
@@ -211,7 +228,7 @@ export const make = (options: Options): Peer => {
 
   const finish = (job: Job, exit: Exit.Exit<unknown, unknown>): void => {
     if (stopped) return
-    running = undefined
+    running.delete(job.id)
     if (job.frozen) thaw()
     if (exit._tag === "Failure") sendError(job.id, Failure.explain(job.started, exit.cause))
     else sendResult(job, job.codec.encode(exit.value, "result"))
@@ -226,14 +243,26 @@ export const make = (options: Options): Peer => {
     for (const chunk of bytes) receive(chunk)
   }
 
-  const sendResult = ({ codec, id }: Job, result: Frame.Payload | Json.EncodeRefusal): void => {
-    if ("_tag" in result) return sendError(id, Failure.report("encode", true, Failure.refusalText(result)))
-    const length = Frame.bodyLength(result)
-    if (length > maxFrame) {
-      const message = `result: ${length} bytes, the limit of a frame is ${maxFrame}`
-      return sendError(id, Failure.report("encode", true, message))
-    }
-    sendFrame({ kind: Kind.Reply.result, codec: codec.id, id, ...result })
+  /** Why a value cannot be sent; `undefined` if it can. */
+  const unsendable = (name: string, value: Frame.Payload | Json.EncodeRefusal): string | undefined => {
+    if ("_tag" in value) return Failure.refusalText(value)
+    const length = Frame.bodyLength(value)
+    return length > maxFrame ? `${name}: ${length} bytes, the limit of a frame is ${maxFrame}` : undefined
+  }
+
+  const sendResult = ({ codec, id, stream }: Job, result: Frame.Payload | Json.EncodeRefusal): void => {
+    const refusal = unsendable("result", result)
+    if (refusal !== undefined) return sendError(id, Failure.report("encode", true, refusal))
+    const kind = stream === undefined ? Kind.Reply.result : Kind.Reply.end
+    if (!("_tag" in result)) sendFrame({ kind, codec: codec.id, id, ...result })
+  }
+
+  const sendItem = ({ codec, id }: Job, value: unknown): Effect.Effect<void, unknown> => {
+    const item = codec.encode(value, "item")
+    const refusal = unsendable("item", item)
+    if (refusal !== undefined) return Failure.refuse("encode", refusal)
+    if (!("_tag" in item)) sendFrame({ kind: Kind.Reply.item, codec: codec.id, id, ...item })
+    return Effect.void
   }
 
   /** The result of a call, or why there is none: a `Failure`, or whatever user code failed with. */
@@ -252,12 +281,15 @@ export const make = (options: Options): Peer => {
       if (found._tag === "Nothing") return Effect.succeed(null)
       const values = Object.keys(kwargs).length === 0 ? args : [...args, kwargs]
       const value = run({ job, self: found.self, args: values }, found.handler)
+      if (job.stream !== undefined) return Flow.ended(job.stream, value)
       if (kind === Kind.Request.call) return value
       return Effect.map(value, (made) => {
         if (kind === Kind.Request.open) sessions.set(session, made)
         return null
       })
     })
+
+  const oldest = (): Job | undefined => running.values().next().value
 
   // --- frames
 
@@ -277,8 +309,8 @@ export const make = (options: Options): Peer => {
         return cancel(frame.id, frame.meta.length > 0)
       case Kind.Request.ping:
         return send(Kind.Reply.pong, frame.id, {
-          busy: running?.id ?? null,
-          ms: running === undefined ? 0 : now() - running.arrived,
+          busy: oldest()?.id ?? null,
+          ms: now() - (oldest()?.arrived ?? now()),
           rss: null,
           threads: 2
         })
@@ -286,6 +318,10 @@ export const make = (options: Options): Peer => {
       case Kind.Request.callbackError:
         if (callbacks.answer(frame.id, frame.kind, meta)) return
         return fatal("runtime", `an answer to callback ${frame.id}, which was never made`)
+      case Kind.Request.credit:
+        if (typeof meta !== "number" || !Number.isInteger(meta) || meta < 1)
+          return fatal("runtime", "CREDIT must be a whole number above 0")
+        return running.get(frame.id)?.stream?.grant(meta)
       case Kind.Request.shutdown:
         leaving = true
         return serve()
@@ -307,7 +343,7 @@ export const make = (options: Options): Peer => {
   })
 
   const receive = (bytes: Uint8Array): void => {
-    if (running?.frozen === true) return void unread.push(bytes.slice())
+    if ([...running.values()].some(({ frozen }) => frozen)) return void unread.push(bytes.slice())
     const broken = decoder.push(bytes)
     if (broken !== undefined) fatal("runtime", `${broken.rule}: ${broken.detail}`)
   }
@@ -318,7 +354,7 @@ export const make = (options: Options): Peer => {
     stop: () => {
       stopped = true
       queue = []
-      running?.fiber?.interruptUnsafe()
+      for (const { fiber } of running.values()) fiber?.interruptUnsafe()
     },
     maxFrame: () => maxFrame
   }

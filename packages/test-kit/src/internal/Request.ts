@@ -13,19 +13,32 @@ export interface Request {
   readonly deadline: number | undefined
   /** The name of its session. */
   readonly session: string | undefined
+  /** With this it is a stream: how many items may be sent at first. */
+  readonly credit: number | undefined
 }
 
 /** Reads one; `undefined` if it is not what the protocol says. */
 export const read = (kind: number, meta: unknown): Request | undefined => {
   if (kind === Kind.Request.close) {
     const close = Option.getOrUndefined(decodeClose(meta))
-    return close && { target: "", args: [], kwargs: {}, deadline: undefined, session: close.session }
+    return (
+      close && {
+        target: "",
+        args: [],
+        kwargs: {},
+        deadline: undefined,
+        session: close.session,
+        credit: undefined
+      }
+    )
   }
   const call = Option.getOrUndefined(decodeCall(meta))
   if (call === undefined) return undefined
   const [[target, args, kwargs], options] = call
   if (kind === Kind.Request.open && options?.session === undefined) return undefined
-  return { target, args, kwargs: kwargs ?? {}, deadline: options?.deadline, session: options?.session }
+  if (kind === Kind.Request.open && options?.credit !== undefined) return undefined
+  const { credit, deadline, session } = options ?? {}
+  return { target, args, kwargs: kwargs ?? {}, deadline, session, credit }
 }
 
 /** What INIT asks for, as far as a mock does it. */
@@ -33,6 +46,8 @@ export interface Init {
   /** In bytes. */
   readonly maxFrame: number | undefined
   readonly strict: boolean
+  /** Calls at once. */
+  readonly concurrency: number
   readonly callbacks: ReadonlyArray<string>
   /** The least level of a record that is sent. */
   readonly logs: number
@@ -44,6 +59,7 @@ export const readInit = (meta: unknown): Init | undefined =>
     Option.map(decodeInit(meta), (init) => ({
       maxFrame: init.limits?.frame,
       strict: init.strict ?? false,
+      concurrency: init.concurrency ?? 1,
       callbacks: init.callbacks ?? [],
       logs: init.logs ?? Number.POSITIVE_INFINITY
     }))
@@ -59,7 +75,8 @@ const decodeCall = Schema.decodeUnknownOption(
     Schema.NullOr(
       Schema.Struct({
         deadline: Schema.optionalKey(Schema.Finite),
-        session: Schema.optionalKey(Schema.String)
+        session: Schema.optionalKey(Schema.String),
+        credit: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0)))
       })
     )
   ])
@@ -73,6 +90,7 @@ const decodeInit = Schema.decodeUnknownOption(
     path: Schema.Array(Schema.String),
     limits: Schema.optionalKey(Schema.Struct({ frame: Schema.optionalKey(Schema.Finite) })),
     strict: Schema.optionalKey(Schema.Boolean),
+    concurrency: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0))),
     callbacks: Schema.optionalKey(Schema.Array(Schema.String)),
     logs: Schema.optionalKey(Schema.NullOr(Schema.Finite))
   })

@@ -28,8 +28,8 @@ export interface Behaviour {
 
 /**
  * A behaviour, or a function of the call's arguments; keyword arguments come after them as one object. The function gives the result, or
- * another behaviour, or an `Effect` of either; what it throws, or the effect fails with, is raised as a Python exception. As in Python, its
- * parameters are not checked against what is sent.
+ * another behaviour, or an `Effect` of either; an iterator, such as that of a generator function, is a stream. What it throws, or the effect
+ * fails with, is raised as a Python exception. As in Python, its parameters are not checked against what is sent.
  *
  * @category models
  */
@@ -53,6 +53,12 @@ export type Step =
       readonly next: Handler
     }
   | { readonly _tag: "Write"; readonly bytes: (id: number) => Uint8Array; readonly next: Handler }
+  | {
+      readonly _tag: "Yield"
+      readonly items: Iterable<unknown>
+      readonly beyond: boolean
+      readonly next: Handler
+    }
   | { readonly _tag: "Stubborn"; readonly next: Handler }
   | { readonly _tag: "Frozen"; readonly next: Handler }
   | {
@@ -132,6 +138,29 @@ export const stubborn = (next: Handler = hang): Behaviour => make({ _tag: "Stubb
  * @category time
  */
 export const frozen = (next: Handler = hang): Behaviour => make({ _tag: "Frozen", next })
+
+/**
+ * Yields these items, as a Python generator does, then goes on; by default it ends, having returned `null`. It asks for the next item only when
+ * the pool has. Called otherwise than as a stream it is refused, as in Python. A handler may be a generator function instead.
+ *
+ * ```ts
+ * import { Behaviour } from "@fireweed/test-kit/workers"
+ *
+ * Behaviour.yields([1, 2], Behaviour.delay("1 second", Behaviour.yields([3], Behaviour.raise("OSError"))))
+ * ```
+ *
+ * @category streams
+ */
+export const yields = (items: Iterable<unknown>, next: Handler = reply(null)): Behaviour =>
+  make({ _tag: "Yield", items, beyond: false, next })
+
+/**
+ * Yields these items at once, whatever the credit, then goes on; by default it hangs.
+ *
+ * @category faults
+ */
+export const yieldsBeyond = (items: Iterable<unknown>, next: Handler = hang): Behaviour =>
+  make({ _tag: "Yield", items, beyond: true, next })
 
 /**
  * Leaves with this exit status, in the middle of the call. After a `delay` it does so at a chosen moment.

@@ -53,6 +53,8 @@ export interface Call {
   readonly session: string | undefined
   /** The time left when it was sent, in milliseconds. */
   readonly deadline: number | undefined
+  /** With this it is a stream: how many items were asked for at first. */
+  readonly credit: number | undefined
 }
 
 /**

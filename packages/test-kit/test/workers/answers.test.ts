@@ -200,8 +200,24 @@ it.effect("records what it was sent", () =>
     yield* session.call("m", ["x"])
     const worker = "1.1"
     assert.deepStrictEqual(mock.calls, [
-      { worker, target: "app:f", args: [1], kwargs: { k: 2 }, session: undefined, deadline: 3_000 },
-      { worker, target: "m", args: ["x"], kwargs: {}, session: "s#1", deadline: undefined }
+      {
+        worker,
+        target: "app:f",
+        args: [1],
+        kwargs: { k: 2 },
+        session: undefined,
+        deadline: 3_000,
+        credit: undefined
+      },
+      {
+        worker,
+        target: "m",
+        args: ["x"],
+        kwargs: {},
+        session: "s#1",
+        deadline: undefined,
+        credit: undefined
+      }
     ])
     assert.deepStrictEqual(
       mock.received.map((frame) => frame.kind),
