@@ -104,8 +104,10 @@ export const raised = (type: string | RegExp, more: object = {}): Expected =>
 
 export const left: Expected = error("PythonError", "exit")
 
-export const invalid = (reason: "target" | "arguments" | "result", detail: Pattern = /./): Expected =>
-  error("InvalidCall", reason, { detail })
+export const invalid = (
+  reason: "target" | "arguments" | "result" | "stream",
+  detail: Pattern = /./
+): Expected => error("InvalidCall", reason, { detail })
 
 /** It ended by itself, with that status. */
 export const exited = (exitCode: number, more: object = {}): Expected =>

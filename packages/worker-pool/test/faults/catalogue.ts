@@ -7,6 +7,7 @@ import { hangs } from "./hangs.ts"
 import { noise } from "./noise.ts"
 import { protocol } from "./protocol.ts"
 import { selfHarm } from "./selfHarm.ts"
+import { streams } from "./streams.ts"
 import { values } from "./values.ts"
 
 /** The sections of faults that strike a call; those that strike a start are in `start.ts`. */
@@ -18,5 +19,6 @@ export const calls: ReadonlyArray<Section<Fault>> = [
   exceptions,
   protocol,
   selfHarm,
+  streams,
   callbacks
 ]

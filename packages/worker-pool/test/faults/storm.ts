@@ -14,13 +14,14 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import { Buffer } from "node:buffer"
 import process from "node:process"
 import { inspect, isDeepStrictEqual } from "node:util"
 import { fixtures, record, until, whole } from "../support.ts"
 
 /** What a call may be busy with. */
-export const WORKS = ["quick", "spin", "nap", "async_nap", "backtrack", "session"] as const
+export const WORKS = ["quick", "spin", "nap", "async_nap", "backtrack", "flow", "session"] as const
 export type Work = (typeof WORKS)[number]
 
 /** What came of a storm. */
@@ -126,7 +127,8 @@ const SHARES: ReadonlyArray<readonly [work: Work, share: number]> = [
   ["spin", 0.2],
   ["nap", 0.2],
   ["async_nap", 0.1],
-  ["session", 0.16],
+  ["session", 0.1],
+  ["flow", 0.06],
   ["backtrack", 0.01]
 ]
 
@@ -155,6 +157,11 @@ const ask = (
 ): Effect.Effect<unknown, CallError.CallError> => {
   const options = cancel === "deadline" ? { deadline: after } : {}
   if (work === "quick") return pool.call("faults:quick", [number], options)
+  if (work === "flow") {
+    const items = Stream.runCollect(pool.stream("faults:flow", [number, size], options))
+    const whole = Array.from({ length: 5 }, (_, index) => [number, index])
+    return Effect.map(items, (got) => (isDeepStrictEqual(got, whole) ? [number] : got))
+  }
   if (work !== "session") return pool.call(`faults:${work}`, [number, size], options)
   const desk = desks[number % desks.length]
   return desk === undefined ? Effect.die(new Error("no session")) : desk.call("nap", [number, size], options)
