@@ -58,6 +58,7 @@ import * as Zygote from "./transport/Zygote.ts"
 import type { WorkerState } from "./worker/WorkerState.ts"
 import { isAlive } from "./worker/WorkerState.ts"
 import * as Health from "./worker/Health.ts"
+import * as Cancellation from "./worker/Cancellation.ts"
 import * as Heartbeat from "./worker/Heartbeat.ts"
 import * as Worker from "./worker/Worker.ts"
 
@@ -282,7 +283,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
           listeners.publish(() => ({
             _tag: "WorkerUnresponsive",
             worker: worker.id,
-            silentFor: silentFor + Worker.LOOK,
+            silentFor: silentFor + Cancellation.LOOK,
             diagnosis
           }))
         }),

@@ -1,15 +1,15 @@
 /**
- * One worker: its handshake, its state, the calls it runs, the three steps of a cancellation. Everything happens in callbacks of the
- * transport and of the timers, so a call costs no fiber.
+ * One worker: its handshake, its state, what comes from it and what is sent to it. Everything happens in callbacks of the transport and of
+ * the timers, so a call costs no fiber.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Diagnosis, StartError } from "../CallError.ts"
-import type { Timer, Timers } from "../internal/Timers.ts"
+import type { Timers } from "../internal/Timers.ts"
 import type { CodecName } from "../protocol/Codec.ts"
-import type { CodecId, Frame, Outgoing, Payload, ProtocolViolation } from "../protocol/Frame.ts"
+import type { Frame, Outgoing } from "../protocol/Frame.ts"
 import type { Exports } from "../protocol/Export.ts"
 import * as Frames from "../protocol/Frame.ts"
 import * as Kind from "../protocol/Kind.ts"
@@ -17,55 +17,11 @@ import * as Message from "../protocol/Message.ts"
 import * as Diagnoses from "../transport/Diagnosis.ts"
 import * as Handshake from "../transport/Handshake.ts"
 import type { Connect, End, Output, Transport } from "../transport/Transport.ts"
-import * as CallId from "./CallId.ts"
+import type { Assignment, Outcome } from "./Assignment.ts"
 import * as Callbacks from "./Callbacks.ts"
-import * as Pace from "./Pace.ts"
+import * as Cancellation from "./Cancellation.ts"
+import * as InFlight from "./InFlight.ts"
 import * as WorkerState from "./WorkerState.ts"
-
-/**
- * What a call came to. `NotBegun`: it waited in a worker behind another call, and was called back or its worker died, so that another
- * worker may have it. `stuck` says that its worker was killed because this call did not stop when it was told to,
- * or because it did not answer any more.
- */
-export type Outcome =
-  | { readonly _tag: "NotBegun" }
-  | { readonly _tag: "Result"; readonly frame: Frame }
-  | { readonly _tag: "Failed"; readonly frame: Frame }
-  | { readonly _tag: "Lost"; readonly end: End; readonly stuck: boolean }
-
-/** What settling a call leaves to do. */
-export interface Settled {
-  readonly resume: () => void
-  /** The rule that the answer broke, if it did: the worker cannot be trusted with another call. */
-  readonly broken: ProtocolViolation | undefined
-}
-
-/** A call given to a worker. */
-export interface Assignment {
-  /** CALL, OPEN or CLOSE. */
-  readonly kind: number
-  readonly codec: CodecId
-  readonly payload: Payload
-  /** What is called, for messages. */
-  readonly target: string
-  /** Runs what it calls back. */
-  readonly callback: Callbacks.Run
-  /** With this the call is a stream. */
-  readonly stream?: StreamAssignment | undefined
-  /**
-   * Told exactly once. The frame is a view: read it before returning. `resume` runs when the worker has been offered again, so that the
-   * caller, who goes on in it, does not pass those who wait.
-   */
-  readonly settle: (outcome: Outcome) => Settled
-}
-
-/** What makes a call a stream. */
-export interface StreamAssignment {
-  /** How many items may come before {@link Worker.credit} asks for more. */
-  readonly credit: number
-  /** Told each item, in order. The frame is a view: read it before returning. Answers the rule that it breaks, if it does. */
-  readonly item: (frame: Frame) => ProtocolViolation | undefined
-}
 
 /** One worker. */
 export interface Worker {
@@ -105,7 +61,7 @@ export interface Worker {
   readonly vitals: () => Message.Vitals | undefined
   /** Asks for a sign of life. */
   readonly ping: () => void
-  /** Finds out why it does not answer; `undefined` if it has answered meanwhile. Takes {@link LOOK} milliseconds. */
+  /** Finds out why it does not answer; `undefined` if it has answered meanwhile. Takes {@link Cancellation.LOOK} milliseconds. */
   readonly examine: (done: (diagnosis: Diagnosis | undefined) => void) => void
   /** Ends it, since it has not answered for so many milliseconds, unless it does while the reason is looked for. */
   readonly giveUp: (silentFor: number) => void
@@ -154,31 +110,6 @@ export interface WorkerOptions {
   readonly onLog: (worker: string, log: Message.Log, target: string | undefined) => void
 }
 
-/** A call that a worker was given and has not answered. */
-interface InFlight {
-  readonly id: number
-  readonly assignment: Assignment
-  /** Items of a stream that may come. */
-  credit: number
-  begun: boolean
-  cancelled: boolean
-  /** It was called back, and may come back unless it began before. */
-  recalled: boolean
-  /** The next step of its cancellation. */
-  timer: Timer | undefined
-  /** It did not stop when it was told to. */
-  stuck: boolean
-}
-
-/** Time between the frame of a cancellation and the doorbell, in milliseconds. */
-export const DOORBELL_AFTER = 20
-/** How long calls that were sent ahead wait behind one call before they are called back, in milliseconds. */
-export const RECALL_AFTER = 5
-/** Time between two rings of the doorbell: the first may come to nothing, such as in a finalizer. In milliseconds. */
-const DOORBELL_EVERY = 100
-/** Time between the two looks at a worker that hangs, in milliseconds: some ticks of the kernel's clock. */
-export const LOOK = 40
-
 /**
  * Starts a worker and waits until it is ready. At the end of the scope it is asked to leave, and killed when it does not within its
  * grace; the scope stays open until it is gone.
@@ -197,15 +128,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     let state: WorkerState.WorkerState = "initializing"
     let hello: Message.Hello | undefined
     let exports: Exports = {}
-    const calls = new Map<number, InFlight>()
-    let lastId = 0
     let served = 0
-    let pace = Pace.unknown
-    // When the call that runs began: it was sent, or the one before it was answered.
-    let beganAt = 0
-    let recallTimer: Timer | undefined
-    // Calls that were called back, and are neither answered nor here again.
-    let recalled = 0
     let refusal: StartError | undefined
     // A transport may tell of frames before it is handed over; what they ask for waits until then.
     let transport: Transport | undefined
@@ -229,6 +152,26 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       refusal ??= error
       kill()
     }
+
+    const calls = InFlight.make({
+      timers,
+      concurrency: options.concurrency,
+      onBegin: (call) => cancellation.begun(call),
+      onRecall: (call) => send(Message.recall(call.id))
+    })
+
+    const cancellation = Cancellation.make({
+      timers,
+      grace: options.cancelGrace,
+      tell: (call) => send(Frames.make(Kind.Request.cancel, call.id)),
+      ring: () => through((to) => to.interrupt()),
+      ping: () => {
+        const mark = heard
+        ping()
+        return () => look(mark)
+      },
+      giveUp: (call, diagnosis) => killStuck("a call did not stop when it was told to", diagnosis, [call])
+    })
 
     const callbacks = Callbacks.make({
       send,
@@ -277,16 +220,13 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       if (frame.kind === wrong)
         return violate(`${Kind.nameOf(wrong)} for call ${frame.id}, which is ${nature(call)}`)
       const outcome: Outcome = call.recalled && cameBack(frame) ? { _tag: "NotBegun" } : { _tag: tag, frame }
-      if (call.begun && outcome._tag !== "NotBegun") {
-        const now = timers.now()
-        pace = Pace.observe(pace, now - beganAt)
-        beganAt = now
-        served++
-        if (served === 1) Deferred.doneUnsafe(answered, Effect.void)
+      if (outcome._tag === "NotBegun") calls.remove(call)
+      else {
+        calls.finish(call)
+        if (call.begun && ++served === 1) Deferred.doneUnsafe(answered, Effect.void)
       }
-      forget(call)
-      begin()
-      if (calls.size < options.concurrency) move("room")
+      callbacks.end(call.id)
+      if (calls.size() < options.concurrency) move("room")
       const { broken: rule, resume } = call.assignment.settle(outcome)
       if (rule !== undefined) violate(`${rule.rule}: ${rule.detail}`)
       if (WorkerState.isAvailable(state) || spare() > 0) options.onRoom(worker)
@@ -304,37 +244,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       if (rule !== undefined) violate(`${rule.rule}: ${rule.detail}`)
     }
 
-    // --- calls that wait in the worker
-
-    const spare = (): number =>
-      state === "busy" && options.concurrency === 1 && recalled === 0
-        ? Math.max(0, Pace.ahead(pace) - (calls.size - 1))
-        : 0
-
-    // The oldest call is the one that runs: a worker answers in the order in which it was asked.
-    const begin = (): void => {
-      if (options.concurrency > 1) return
-      const [first] = calls.values()
-      if (first === undefined || first.begun) return
-      first.begun = true
-      if (first.cancelled) insist(first)
-    }
-
-    // What was thought to be quick is not: others may be free sooner.
-    const watch = (running: InFlight): void => {
-      recallTimer = timers.after(RECALL_AFTER, () => {
-        recallTimer = undefined
-        const [first] = calls.values()
-        if (first === undefined || calls.size === 1) return
-        if (first !== running) return watch(first)
-        for (const call of calls.values()) {
-          if (call.begun || call.cancelled) continue
-          call.recalled = true
-          recalled++
-          send(Message.recall(call.id))
-        }
-      })
-    }
+    const spare = (): number => (state === "busy" ? calls.spare() : 0)
 
     // The worker cannot be trusted with another call: which answer belongs to which is not known any more.
     let broken: string | undefined
@@ -399,29 +309,28 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     const onEnd = (plain: End): void => {
       const end = explain(plain)
       move("end")
-      if (recallTimer !== undefined) timers.cancel(recallTimer)
-      const lost = [...calls.values()]
-      for (const call of lost) forget(call)
+      // As they are now: each that goes lets the next begin.
+      const lost = calls
+        .all()
+        .map(({ assignment, begun, stuck }): [Assignment, Outcome] => [
+          assignment,
+          begun ? { _tag: "Lost", end, stuck } : { _tag: "NotBegun" }
+        ])
+      for (const call of calls.all()) {
+        calls.remove(call)
+        callbacks.end(call.id)
+      }
       Deferred.doneUnsafe(
         readiness,
         Effect.suspend(() => Effect.fail(Handshake.ended(end, expected, refusal)))
       )
       Deferred.doneUnsafe(gone, Effect.succeed(end))
-      const settled = lost.map(({ assignment, begun, stuck }) =>
-        assignment.settle(begun ? { _tag: "Lost", end, stuck } : { _tag: "NotBegun" })
-      )
+      const settled = lost.map(([assignment, outcome]) => assignment.settle(outcome))
       for (const { resume } of settled) resume()
     }
 
-    const forget = (call: InFlight): void => {
-      calls.delete(call.id)
-      if (call.recalled) recalled--
-      callbacks.end(call.id)
-      if (call.timer !== undefined) timers.cancel(call.timer)
-    }
-
-    const killStuck = (why: string, diagnosis: Diagnosis, calls: Iterable<InFlight>): void => {
-      for (const call of calls) call.stuck = true
+    const killStuck = (why: string, diagnosis: Diagnosis, stuckCalls: Iterable<InFlight.Call>): void => {
+      for (const call of stuckCalls) call.stuck = true
       stuck ??= { why, diagnosis }
       move("stop")
       kill()
@@ -438,42 +347,8 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     const examine = (done: (diagnosis: Diagnosis | undefined) => void): void => {
       const mark = heard
       const diagnose = look(mark)
-      timers.after(LOOK, () => {
+      timers.after(Cancellation.LOOK, () => {
         if (WorkerState.isAlive(state)) done(heard === mark ? diagnose() : undefined)
-      })
-    }
-
-    // A frame; the doorbell, until it obeys; a look at it shortly before the end of its grace; its end.
-    const cancel = (id: number): void => {
-      const call = calls.get(id)
-      if (call === undefined || call.cancelled || !WorkerState.isAlive(state)) return
-      call.cancelled = true
-      send(Frames.make(Kind.Request.cancel, id))
-      if (call.begun) insist(call)
-    }
-
-    const insist = (call: InFlight): void => {
-      const ends = timers.now() + options.cancelGrace
-      const ring = (): void => {
-        through((to) => to.interrupt())
-        const left = ends - timers.now()
-        call.timer =
-          left > DOORBELL_EVERY + LOOK
-            ? timers.after(DOORBELL_EVERY, ring)
-            : timers.after(Math.max(0, left - LOOK), lookTwice)
-      }
-      let mark = heard
-      const lookTwice = (): void => {
-        const diagnose = look(mark)
-        call.timer = timers.after(Math.max(0, ends - timers.now()), () =>
-          killStuck("a call did not stop when it was told to", diagnose(), [call])
-        )
-      }
-      call.timer = timers.after(DOORBELL_AFTER, () => {
-        // What it answers until its end tells whether user code is to blame.
-        mark = heard
-        ping()
-        ring()
       })
     }
 
@@ -489,33 +364,16 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       state: () => state,
       pid: () => transport?.pid(),
       served: () => served,
-      load: () => calls.size,
-      running: () => Math.min(calls.size, options.concurrency),
+      load: calls.size,
+      running: calls.running,
       spare,
       hasBegun: (id) => calls.get(id)?.begun ?? true,
       assign: (assignment) => {
         if (!WorkerState.isAvailable(state) && spare() === 0)
           throw new Error(`worker ${options.id} was given a call while ${state}`)
-        const id = (lastId = CallId.next(lastId, (id) => calls.has(id)))
-        const begun = calls.size < options.concurrency
-        const call = {
-          id,
-          assignment,
-          credit: assignment.stream?.credit ?? 0,
-          begun,
-          cancelled: false,
-          recalled: false,
-          timer: undefined,
-          stuck: false
-        }
-        calls.set(id, call)
-        if (calls.size === 1) options.onBusy()
-        if (begun) beganAt = timers.now()
-        else if (recallTimer === undefined) {
-          const [first] = calls.values()
-          watch(first ?? call)
-        }
-        if (calls.size >= options.concurrency) move("full")
+        const { id } = calls.add(assignment)
+        if (calls.size() === 1) options.onBusy()
+        if (calls.size() >= options.concurrency) move("full")
         send({ kind: assignment.kind, codec: assignment.codec, id, ...assignment.payload })
         return id
       },
@@ -525,8 +383,11 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
         call.credit += count
         send(Message.credit(id, count))
       },
-      cancel,
-      oldest: () => calls.keys().next().value,
+      cancel: (id) => {
+        const call = calls.get(id)
+        if (call !== undefined && WorkerState.isAlive(state)) cancellation.cancel(call)
+      },
+      oldest: calls.oldest,
       heard: () => heard,
       vitals: () => vitals,
       ping,
@@ -534,7 +395,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       giveUp: (silentFor) =>
         examine((diagnosis) => {
           if (diagnosis === undefined) return
-          killStuck(`it has not answered for ${Math.round(silentFor)} ms`, diagnosis, calls.values())
+          killStuck(`it has not answered for ${Math.round(silentFor)} ms`, diagnosis, calls.all())
         }),
       drain: () => move("drain"),
       answered: Deferred.await(answered),
@@ -543,7 +404,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
 
     const shutdown = Effect.suspend(() => {
       if (state === "terminated") return Effect.void
-      const polite = calls.size === 0 && hello !== undefined && WorkerState.isAlive(state)
+      const polite = calls.size() === 0 && hello !== undefined && WorkerState.isAlive(state)
       move("stop")
       // A worker that runs something, or never got ready, has nobody left to finish for: the transport's own release kills it.
       if (!polite) return Effect.void
@@ -577,5 +438,5 @@ const cameBack = (frame: Frame): boolean =>
   frame.kind === Kind.Reply.error &&
   Option.exists(Message.readError(frame), ({ code, started }) => code === "cancelled" && !started)
 
-const nature = ({ assignment }: InFlight): string =>
+const nature = ({ assignment }: InFlight.Call): string =>
   assignment.stream === undefined ? "no stream" : "a stream"

@@ -11,7 +11,8 @@ import type { Request } from "../../src/pool/Request.ts"
 import * as Requests from "../../src/pool/Request.ts"
 import type { Entry } from "../../src/pool/Sessions.ts"
 import * as Json from "../../src/protocol/Json.ts"
-import type { Assignment, Worker } from "../../src/worker/Worker.ts"
+import type { Assignment } from "../../src/worker/Assignment.ts"
+import type { Worker } from "../../src/worker/Worker.ts"
 import type { WorkerState } from "../../src/worker/WorkerState.ts"
 
 /** A worker that does what the test says, and notes what it is told. */

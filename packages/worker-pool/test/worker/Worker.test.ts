@@ -6,6 +6,7 @@ import type { Frame, Outgoing } from "../../src/protocol/Frame.ts"
 import * as Json from "../../src/protocol/Json.ts"
 import * as Kind from "../../src/protocol/Kind.ts"
 import type { Events } from "../../src/transport/Transport.ts"
+import * as InFlight from "../../src/worker/InFlight.ts"
 import * as Worker from "../../src/worker/Worker.ts"
 
 const frame = (kind: number, id: number, meta: Json.Json | undefined): Frame => ({
@@ -234,7 +235,7 @@ describe("calls are sent ahead to a worker that is quick", () => {
       const { assign, outcomes, reply, sent, worker } = yield* quick
       const [a, b, c] = [assign("a"), assign("b"), assign("c")]
       sent.length = 0
-      yield* TestClock.adjust(Worker.RECALL_AFTER)
+      yield* TestClock.adjust(InFlight.RECALL_AFTER)
       assert.deepStrictEqual(sent, [`CANCEL ${b}`, `CANCEL ${c}`])
       assert.strictEqual(worker.spare(), 0)
       assert.throws(() => assign("d"))
