@@ -13,6 +13,7 @@ PID = os.getpid()  # of the worker; another in a copy of it
 _getpid, _exit = os.getpid, os._exit
 _killpg = getattr(os, "killpg", None)
 _leader = False
+_PORTABLE = os.environ.get("FIREWEED_PORTABLE") == "1"  # asked to do only what works everywhere
 
 
 def lead_group():
@@ -34,7 +35,7 @@ def arm(fd, number=signal.SIGKILL):
     This needs no running interpreter: it works with the GIL held by C code, and on a stopped process. Nobody ever
     writes to the lifeline, so the first thing that happens on it is its end.
     """
-    if not hasattr(fcntl, "F_SETSIG") or not sys.platform.startswith("linux"):
+    if not hasattr(fcntl, "F_SETSIG") or not sys.platform.startswith("linux") or _PORTABLE:
         return
     fcntl.fcntl(fd, fcntl.F_SETSIG, number)
     fcntl.fcntl(fd, fcntl.F_SETOWN, -PID if _leader else PID)

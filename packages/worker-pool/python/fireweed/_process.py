@@ -36,7 +36,10 @@ def prepare():
         _wire.release(crashes)
     except OSError:  # there is no standard error
         pass
-    if not _cancel.PORTABLE:
+    if _cancel.PORTABLE:
+        if hasattr(_signal, "SIGUSR1"):
+            signal(_signal.SIGUSR1, SIG_IGN)  # a doorbell that nobody hears must not end us
+    else:
         signal(SIGINT, SIG_IGN)  # Ctrl-C is the parent's business
         _offer_stacks()
 

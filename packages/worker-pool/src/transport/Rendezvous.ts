@@ -35,7 +35,7 @@ const GREETING = 17
 const ROLES = ["toPython", "fromPython", "lifeline", "stdout", "stderr"] as const
 
 /** Opens a place to meet; fails with the reason where there is no such socket. The scope's end closes it. */
-export const make: Effect.Effect<Rendezvous, Error, Scope.Scope> = Effect.gen(function* () {
+export const make: Effect.Effect<Rendezvous, string, Scope.Scope> = Effect.gen(function* () {
   const path = `\0fireweed-${makeToken()}`
   const strangers = new Set<Socket>()
   const expected = new Map<
@@ -108,9 +108,14 @@ export const make: Effect.Effect<Rendezvous, Error, Scope.Scope> = Effect.gen(fu
   }
 })
 
-const listen = (path: string, receive: (socket: Socket) => void): Effect.Effect<Server, Error> =>
+const listen = (path: string, receive: (socket: Socket) => void): Effect.Effect<Server, string> =>
   Effect.callback((resume) => {
     const server = createServer(receive)
-    server.on("error", (error) => resume(Effect.fail(error)))
-    server.listen(path, () => resume(Effect.succeed(server)))
+    server.on("error", (error) => resume(Effect.fail(error.message)))
+    try {
+      server.listen(path, () => resume(Effect.succeed(server)))
+    } catch (error) {
+      // Deno throws what is not allowed.
+      resume(Effect.fail(error instanceof Error ? error.message : String(error)))
+    }
   })

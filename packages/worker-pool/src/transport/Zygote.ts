@@ -97,7 +97,7 @@ export const make = (options: ZygoteOptions): Effect.Effect<Connect, never, Scop
         const impossible =
           refusal({ ...process.env, ...options.env }) ??
           (Result.isFailure(rendezvous)
-            ? `this runtime opens no such socket: ${rendezvous.failure.message}`
+            ? `this runtime opens no such socket: ${rendezvous.failure}`
             : undefined)
         if (impossible !== undefined) yield* refuse(impossible)
         if (refused !== undefined || Result.isFailure(rendezvous)) return yield* spawned(identity, events)

@@ -1,4 +1,4 @@
-/** What workers do is the same however they were started: these run with spawned ones, then with forked ones. */
+/** What workers do is the same however they were started: these run with spawned ones, with forked ones, and on the path of other systems. */
 import { assert, describe, it } from "@effect/vitest"
 import { noLeaks } from "@fireweed/test-kit/vitest"
 import type { WorkerPool } from "@fireweed/worker-pool"
@@ -23,8 +23,14 @@ const folder = Effect.acquireRelease(
 )
 const python = Interpreter.find({ python: undefined, cwd: process.cwd(), env: process.env })
 
-describe.each(["spawn", "zygote"] as const)("start: %s", (start) => {
-  const pool = (options: WorkerPool.Options = {}) => makePool({ start, ...options })
+const ways: ReadonlyArray<readonly [name: string, options: WorkerPool.Options]> = [
+  ["spawned", { start: "spawn" }],
+  ["forked", { start: "zygote" }],
+  ["spawned, with what works everywhere", { start: "spawn", env: { FIREWEED_PORTABLE: "1" } }]
+]
+
+describe.each(ways)("workers %s", (_, how) => {
+  const pool = (options: WorkerPool.Options = {}) => makePool({ ...how, ...options })
   const failure = (options: WorkerPool.Options) => Effect.flip(pool(options))
 
   describe("calls", () => {
@@ -79,46 +85,7 @@ describe.each(["spawn", "zygote"] as const)("start: %s", (start) => {
           assert.strictEqual(yield* workers.call("math:sqrt", [16]), 4)
         })
     )
-
-    it.live("are stopped by a deadline, by interruption, or with their worker", () =>
-      Effect.gen(function* () {
-        const workers = yield* pool({ cancelGrace: "300 millis" })
-        const before = yield* workers.call("sample:pid")
-        const late = yield* Effect.flip(workers.call("sample:sleep", [60], { deadline: "200 millis" }))
-        assert.strictEqual(late._tag, "DeadlineExceeded")
-        const fiber = yield* Effect.forkChild(workers.call("sample:sleep", [60]), { startImmediately: true })
-        yield* Fiber.interrupt(fiber)
-        assert.strictEqual(yield* workers.call("sample:pid"), before)
-        const deaf = yield* Effect.flip(workers.call("sample:swallow", [], { deadline: "100 millis" }))
-        assert.strictEqual(deaf._tag, "DeadlineExceeded")
-        assert.notStrictEqual(yield* workers.call("sample:pid"), before)
-      })
-    )
-
-    it.live("that C code keeps busy are stopped by the doorbell, and leave the worker alive", () =>
-      Effect.gen(function* () {
-        const workers = yield* pool({ cancelGrace: "20 seconds" })
-        const before = yield* workers.call("sample:pid")
-        const error = yield* Effect.flip(workers.call("preloaded:stuck_in_c", [], { deadline: "200 millis" }))
-        assert.strictEqual(error._tag, "DeadlineExceeded")
-        assert.strictEqual(yield* workers.call("sample:pid"), before)
-      })
-    )
   })
-
-  it.live("a worker that hangs in native code is looked at before it is ended", () =>
-    Effect.gen(function* () {
-      const workers = yield* pool({ cancelGrace: "500 millis" })
-      const events = yield* record(workers)
-      yield* Effect.flip(workers.call("preloaded:compute", [], { deadline: "200 millis" }))
-      yield* until("the verdict", () =>
-        events.some(
-          (event) =>
-            event._tag === "WorkerGone" && /gil-held|holds the interpreter/.test(JSON.stringify(event))
-        )
-      )
-    })
-  )
 
   describe("output", () => {
     it.live("of every kind is log lines with the id of the worker it comes from", () =>
@@ -254,4 +221,47 @@ describe.each(["spawn", "zygote"] as const)("start: %s", (start) => {
       })
     )
   })
+})
+
+describe.each(["spawn", "zygote"] as const)("start: %s, calls", (start) => {
+  const pool = (options: WorkerPool.Options = {}) => makePool({ start, ...options })
+
+  it.live("are stopped by a deadline, by interruption, or with their worker", () =>
+    Effect.gen(function* () {
+      const workers = yield* pool({ cancelGrace: "300 millis" })
+      const before = yield* workers.call("sample:pid")
+      const late = yield* Effect.flip(workers.call("sample:sleep", [60], { deadline: "200 millis" }))
+      assert.strictEqual(late._tag, "DeadlineExceeded")
+      const fiber = yield* Effect.forkChild(workers.call("sample:sleep", [60]), { startImmediately: true })
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(yield* workers.call("sample:pid"), before)
+      const deaf = yield* Effect.flip(workers.call("sample:swallow", [], { deadline: "100 millis" }))
+      assert.strictEqual(deaf._tag, "DeadlineExceeded")
+      assert.notStrictEqual(yield* workers.call("sample:pid"), before)
+    })
+  )
+
+  it.live("that C code keeps busy are stopped by the doorbell, and leave the worker alive", () =>
+    Effect.gen(function* () {
+      const workers = yield* pool({ cancelGrace: "20 seconds" })
+      const before = yield* workers.call("sample:pid")
+      const error = yield* Effect.flip(workers.call("preloaded:stuck_in_c", [], { deadline: "200 millis" }))
+      assert.strictEqual(error._tag, "DeadlineExceeded")
+      assert.strictEqual(yield* workers.call("sample:pid"), before)
+    })
+  )
+
+  it.live("a worker that hangs in native code is looked at before it is ended", () =>
+    Effect.gen(function* () {
+      const workers = yield* pool({ cancelGrace: "500 millis" })
+      const events = yield* record(workers)
+      yield* Effect.flip(workers.call("preloaded:compute", [], { deadline: "200 millis" }))
+      yield* until("the verdict", () =>
+        events.some(
+          (event) =>
+            event._tag === "WorkerGone" && /gil-held|holds the interpreter/.test(JSON.stringify(event))
+        )
+      )
+    })
+  )
 })

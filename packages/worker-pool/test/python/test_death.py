@@ -45,6 +45,16 @@ class ParentGone(unittest.TestCase):
         for state in ("idle", "spin", "sleep"):
             self.check(state, lambda worker: worker.to.close(), "frames")
 
+    def test_where_there_is_no_lifeline_the_end_of_the_frames_takes_the_group(self):
+        with Worker(env={"FIREWEED_PORTABLE": "1"}) as worker:
+            child = self.doomed(worker, "idle")
+            worker.life.close()
+            os.kill(worker.pid, signal.SIGUSR1)  # nor a doorbell
+            self.assertEqual(worker.ask("evaluate", "1 + 1"), 2)
+            worker.to.close()
+            self.assertEqual(worker.wait(SOON), -signal.SIGKILL)
+            self.assertTrue(until(lambda: not alive(child), SOON))
+
     def test_nobody_reads_the_answers(self):
         def leave(worker):
             worker.out.close()
