@@ -2,6 +2,7 @@ import { deepStrictEqual, strictEqual } from "node:assert"
 import { test } from "node:test"
 import { WorkerPool } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 
 const withPool = <A, E>(use: (pool: WorkerPool.WorkerPool) => Effect.Effect<A, E>) =>
   Effect.runPromise(Effect.scoped(Effect.flatMap(WorkerPool.make({ size: 1, output: "ignore" }), use)))
@@ -21,6 +22,17 @@ test("keeps a session", async () => {
     )
   )
   deepStrictEqual(JSON.stringify(values), '[["a",2],["b",2]]')
+})
+
+test("streams, and closes what is left of a stream", async () => {
+  const letters = await withPool((pool) =>
+    Effect.gen(function* () {
+      const all = yield* Stream.runCollect(pool.stream("builtins:iter", ["abc"]))
+      const some = yield* Stream.runCollect(Stream.take(pool.stream("itertools:repeat", ["x"]), 100))
+      return [...all, some.length, yield* pool.call("math:sqrt", [4])]
+    })
+  )
+  deepStrictEqual(letters, ["a", "b", "c", 100, 2])
 })
 
 test("survives a function that ends its process", async () => {
