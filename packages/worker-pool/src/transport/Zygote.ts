@@ -2,7 +2,6 @@
  * The transport to a worker that is forked from a zygote: the same streams as a spawned one, ready in a fraction of the time, since what it
  * needs is imported already. Linux; where it cannot be had, workers are spawned, and it is told why.
  */
-import { constants } from "node:os"
 import process from "node:process"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -10,15 +9,12 @@ import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import { StartError } from "../CallError.ts"
-import * as Message from "../protocol/Message.ts"
-import * as Channel from "./Channel.ts"
-import * as Diagnosis from "./Diagnosis.ts"
+import type { StartError } from "../CallError.ts"
+import * as ForkedWorker from "./ForkedWorker.ts"
 import * as Handshake from "./Handshake.ts"
-import * as Inspection from "./Inspection.ts"
 import * as Process from "./Process.ts"
 import * as Rendezvous from "./Rendezvous.ts"
-import type { Connect, Events, Identity, Transport } from "./Transport.ts"
+import type { Connect } from "./Transport.ts"
 import * as ZygoteProcess from "./ZygoteProcess.ts"
 
 /** What a zygote, and its workers, are started with. */
@@ -26,13 +22,6 @@ export interface ZygoteOptions extends ZygoteProcess.ZygoteProcessOptions {
   /** Workers will not be forked, for this reason, but spawned. Told once at most. */
   readonly onRefused: (reason: string) => void
 }
-
-/** How long a zygote may take to tell of the end of a worker that was killed, in milliseconds. */
-const ANSWER_GRACE = 3_000
-/** How long a worker may live on after it closed its pipes, in milliseconds: its end is told by another process, which may be busy. */
-const EOF_GRACE = 500
-/** Status of a forked worker that could not connect. */
-const NOT_CONNECTED = 71
 
 /** Why no worker can be forked here, whatever it imports; or `undefined`. `env` is that of the workers. */
 export const refusal = (env: { readonly [name: string]: string | undefined }): string | undefined => {
@@ -68,7 +57,7 @@ export const make = (options: ZygoteOptions): Effect.Effect<Connect, never, Scop
       ZygoteProcess.start(options).pipe(
         Effect.tap((zygote) => Deferred.succeed(started, zygote)),
         Effect.flatMap((zygote) => zygote.ended),
-        Effect.catch((error) => Deferred.fail(started, error)),
+        Effect.catchCause((cause) => Deferred.failCause(started, cause)),
         Effect.ensuring(
           Effect.sync(() => {
             if (current === started) current = undefined
@@ -107,10 +96,11 @@ export const make = (options: ZygoteOptions): Effect.Effect<Connect, never, Scop
         const gone = yield* Deferred.make<void>()
         const worker = yield* Effect.acquireRelease(
           Effect.sync(() =>
-            launch({
+            ForkedWorker.launch({
               identity,
               zygote,
-              options,
+              interpreter: options.interpreter,
+              maxFrame: options.maxFrame,
               meetAt: rendezvous.success,
               events: {
                 ...events,
@@ -138,159 +128,3 @@ export const make = (options: ZygoteOptions): Effect.Effect<Connect, never, Scop
         return yield* spawned(identity, events)
       })
   })
-
-const ignore = (): void => {}
-
-interface Launch {
-  readonly identity: Identity
-  readonly zygote: ZygoteProcess.ZygoteProcess
-  readonly options: ZygoteOptions
-  readonly meetAt: Rendezvous.Rendezvous
-  readonly events: Events
-  /** It ended before it was a worker; there will be no event. */
-  readonly onNeverBorn: () => void
-  readonly later: (milliseconds: number, run: () => void) => void
-}
-
-interface Launched {
-  /** Waits until all its streams are here; or gives the reason why none will ever be forked. */
-  readonly born: Effect.Effect<Transport | string, StartError>
-  readonly kill: () => void
-}
-
-const launch = ({ events, identity, later, meetAt, onNeverBorn, options, zygote }: Launch): Launched => {
-  const token = Rendezvous.makeToken()
-  let pid: number | undefined
-  let stacks: number | undefined
-  let channel: Channel.Channel | undefined
-  /** What became of it before it was a worker. */
-  let answer: Effect.Effect<Transport | string, StartError> | undefined
-  let resume = ignore
-  /** Why the zygote will not tell of its end. */
-  let orphaned: string | undefined
-  let over = false
-  let closing = false
-
-  const settle = (how: Effect.Effect<Transport | string, StartError>): void => {
-    answer ??= how
-    resume()
-  }
-
-  const miscarry = (detail: string): void => {
-    over = true
-    meetAt.forget(token)
-    onNeverBorn()
-    settle(
-      Effect.fail(
-        new StartError({
-          reason: "exited",
-          interpreter: options.interpreter,
-          detail: `${detail} before it was ready`,
-          stderr: zygote.stderr()
-        })
-      )
-    )
-  }
-
-  const refuse = (reason: string): void => {
-    over = true
-    meetAt.forget(token)
-    onNeverBorn()
-    settle(Effect.succeed(reason))
-  }
-
-  // Its number is not used for a signal, as nobody knows any more whose it is; the end of its streams ends it, and the lifeline at once.
-  const endOrphan = (killed: boolean): void =>
-    channel?.exited(
-      killed ? { code: null, signal: "SIGKILL" } : { code: null, signal: null, unknown: orphaned }
-    )
-
-  // One that does not answer is stopped, or stuck; those that it has forked can do without it.
-  const endByZygote = (): void => {
-    zygote.signal(token, constants.signals.SIGKILL, true)
-    later(ANSWER_GRACE, () => {
-      if (!over) zygote.kill()
-    })
-  }
-
-  const born = (streams: Channel.Streams): void => {
-    const made = Channel.make({
-      streams,
-      maxFrame: options.maxFrame,
-      eofGrace: EOF_GRACE,
-      onHello: (frame) => {
-        stacks = Option.getOrUndefined(Message.readHello(frame))?.stacks ?? undefined
-      },
-      events: {
-        ...events,
-        onClosing: () => {
-          closing = true
-          events.onClosing()
-          if (orphaned !== undefined) endOrphan(false)
-        }
-      },
-      kill: () => {
-        if (orphaned === undefined) endByZygote()
-        else endOrphan(true)
-      },
-      later
-    })
-    channel = made
-    settle(
-      Effect.succeed({
-        pid: () => pid,
-        send: made.send,
-        pending: made.pending,
-        diagnose: () =>
-          made.exit() === undefined && pid !== undefined
-            ? Inspection.begin(pid, stacks)
-            : () => Diagnosis.UNSEEN,
-        interrupt: () => zygote.signal(token, constants.signals.SIGUSR1, false),
-        kill: made.kill
-      })
-    )
-  }
-
-  meetAt.expect(token, born)
-  zygote.fork(
-    {
-      token,
-      path: meetAt.path,
-      env: { FIREWEED_TOKEN: identity.token, FIREWEED_WORKER: identity.id }
-    },
-    {
-      onForked: (number) => {
-        pid = number
-      },
-      onRefused: refuse,
-      onFailed: miscarry,
-      onExited: (exit) => {
-        over = true
-        if (channel !== undefined) channel.exited(exit)
-        else if (exit.code === NOT_CONNECTED) refuse("a forked worker could not connect back to this process")
-        else
-          miscarry(exit.signal === null ? `exited with status ${exit.code}` : `was killed by ${exit.signal}`)
-      },
-      onOrphaned: (detail) => {
-        over = true
-        orphaned = `is gone; how it ended is not known, as its zygote had ended before (${detail})`
-        if (closing) endOrphan(false)
-        if (channel === undefined) miscarry(`was not forked: its zygote ${detail}`)
-      }
-    }
-  )
-
-  return {
-    born: Effect.callback<Transport | string, StartError>((done) => {
-      resume = () => {
-        if (answer !== undefined) done(answer)
-      }
-      resume()
-    }),
-    kill: () => {
-      if (channel !== undefined) return channel.kill()
-      meetAt.forget(token)
-      if (!over) endByZygote()
-    }
-  }
-}
