@@ -18,8 +18,9 @@ __all__ = ["CallbackError", "Cancelled", "__version__", "call_parent", "call_par
 class Cancelled(BaseException):
     """Raised in a running call when the parent cancels it.
 
-    Not an `Exception`, so that `except Exception` lets it pass. Clean up in `finally`, soon: a call that does not end
-    within the parent's grace period is ended by killing the worker.
+    Not an `Exception`, so that `except Exception` lets it pass. Clean up in `finally`, `except` or `__exit__`, soon: a call
+    that does not end within the parent's grace period is ended by killing the worker. It is raised again while the call
+    goes on without handling it: one that was raised in a finalizer, or swallowed, has come to nothing.
     """
 
 

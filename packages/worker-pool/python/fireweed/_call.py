@@ -1,6 +1,8 @@
 """What a call asks for, how it is done, and what its end means."""
 
 from . import Cancelled, _cancel, _coroutines, _frame, _limits, _sessions, _stream
+from ._apply import apply
+from ._builtins import __builtins__
 from ._errors import NotLoaded, Refused, TargetError, describe, message_of, type_name
 from ._target import resolve
 
@@ -94,7 +96,7 @@ def begin(call, target, session, arguments):
         function = _sessions.session_method(session, target)
     args, kwargs = arguments or _arguments(call)
     call.started = True
-    return function(*args, **kwargs)
+    return apply(function, args, kwargs)
 
 
 def verdict(call, error):

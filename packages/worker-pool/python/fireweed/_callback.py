@@ -11,6 +11,7 @@ from _queue import SimpleQueue
 from _thread import RLock
 
 from . import CallbackError, _cancel, _frame, _lifeline
+from ._builtins import __builtins__
 from ._errors import Refused, plain, type_name
 
 _LAST_ID = 0xFFFF_FFFF

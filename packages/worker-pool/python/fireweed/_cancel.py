@@ -16,6 +16,7 @@ from _contextvars import ContextVar
 from _thread import allocate_lock, get_ident, interrupt_main, start_new_thread
 
 from . import Cancelled
+from ._builtins import __builtins__
 
 # Where there is no SIGUSR1 (or when asked to behave as there), the simulated SIGINT of the interpreter takes its part:
 # it reaches Python code, but interrupts no system call.
@@ -25,11 +26,11 @@ DOORBELL = signal.SIGINT if PORTABLE else signal.SIGUSR1
 current = ContextVar("fireweed.call", default=None)
 """The call that the running code belongs to, also in the tasks that it started."""
 
-_PAUSES = (0.002, 0.005, 0.02, 0.1, 0.5)  # seconds
+_PAUSES = (0.002, 0.005, 0.02, 0.1)  # seconds; the last again and again
 
 _main = get_ident()
-_sleep = time.sleep
-_getframe = sys._getframe
+_sleep, _exc_info, _getframe = time.sleep, sys.exc_info, sys._getframe
+_context = BaseException.__dict__["__context__"].__get__
 _getsignal, _signal = signal.getsignal, signal.signal
 _sigmask = getattr(signal, "pthread_sigmask", None)
 _pthread_kill = getattr(signal, "pthread_kill", None)
@@ -49,7 +50,7 @@ class Call:
         self.started = False  # the user's function was entered
         self.cancelled = False  # the mark; set by the reader thread
         self.ended = False  # it may call the parent no more
-        self.interrupted = False  # that was done: once, so that clean-up is not disturbed
+        self.interrupted = False  # that was done
         self.stream = None
         self.task = None  # the asyncio task that runs it, if one does
 
@@ -89,12 +90,16 @@ class Doorbell:
             self._helpers[call] = False
 
     def _insist(self, call):
-        # A signal that comes between the interpreter's last look and the system call does not end that system call.
-        for pause in _PAUSES:
+        # A signal that comes between the interpreter's last look and the system call does not end that system call; and
+        # what is raised in a finalizer, or swallowed, comes to nothing.
+        pauses = iter(_PAUSES)
+        pause = next(pauses)
+        while True:
             _sleep(pause)
-            if call.interrupted or self.running is not call:
+            if self.running is not call or (call.interrupted and call.task is not None):
                 break
             self._ring()
+            pause = next(pauses, pause)
         self._helpers[call] = False
 
     def _ring(self):
@@ -105,7 +110,9 @@ class Doorbell:
 
     def _answer(self, _signum, frame):
         call = self.running or current.get()
-        if call is None or call.interrupted or not _in_user_code(call, frame):
+        if call is None or not _in_user_code(call, frame):
+            return
+        if call.interrupted and (call.task is not None or _is_handled()):
             return
         for _ in range(5):
             if call.cancelled:
@@ -114,6 +121,18 @@ class Doorbell:
             # regular expression), and only lets go of it here.
             _sleep(0.002)
         stop_cancelled(call)
+
+
+def _is_handled():
+    """Whether the running code cleans up after a `Cancelled`: in a `finally`, an `except` or an `__exit__`."""
+    error = _exc_info()[1]
+    for _ in range(100):
+        if error is None:
+            return False
+        if type(error) is Cancelled:
+            return True
+        error = _context(error)
+    return True
 
 
 def start_thread(function):

@@ -4,6 +4,7 @@ A codec has `encode(value, name)`, which gives the pieces of the meta and the bu
 `decode(meta, buffers)`. Both raise `Refused`.
 """
 
+from ._builtins import __builtins__
 from ._json import Json
 from ._pickle5 import Pickle
 

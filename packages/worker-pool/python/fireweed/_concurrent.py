@@ -9,7 +9,8 @@ import time
 from collections import deque
 from _contextvars import copy_context
 
-from . import _call, _cancel, _coroutines, _lifeline, _stream, _wire
+from . import _call, _cancel, _coroutines, _lifeline, _limits, _stream, _wire
+from ._builtins import __builtins__
 from ._executor import Executor
 
 _now, _gettrace, _settrace = time.monotonic, sys.gettrace, sys.settrace
@@ -112,6 +113,7 @@ class Concurrent(Executor):
         if refusal is not None:
             return refusal
         try:
+            _limits.enter()
             try:
                 value = _cancel.enter(call, _call.begin, call, *work)
                 if call.stream is not None or type(value) is _coroutines.Coroutine or type(value) in _stream.GENERATORS:

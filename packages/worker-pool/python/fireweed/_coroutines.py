@@ -1,5 +1,7 @@
 """`async def` targets, one at a time: each call runs to its end on one event loop, which lives as long as the worker."""
 
+from ._builtins import __builtins__
+
 Interruption = None  # asyncio's CancelledError, as soon as asyncio is loaded
 
 _loop = None

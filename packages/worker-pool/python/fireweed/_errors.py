@@ -7,10 +7,11 @@ is called under guard.
 
 import sys
 from linecache import getline
-from os.path import dirname
+
+from ._builtins import __builtins__
 
 _DEPTH, _TOTAL, _FRAMES, _GROUP, _NOTES, _TEXT = 8, 64, 64, 32, 16, 64 * 1024
-_RUNTIME = dirname(__file__)
+_RUNTIME = __file__[: -len("_errors.py")]
 _LINKS = (
     ("cause", "The above exception was the direct cause of the following exception:"),
     ("context", "During handling of the above exception, another exception occurred:"),
@@ -116,7 +117,7 @@ def _frames(traceback):
     first, last, count = [], [], 0
     half = _FRAMES // 2
     while traceback is not None:
-        if dirname(traceback.tb_frame.f_code.co_filename) != _RUNTIME:
+        if not traceback.tb_frame.f_code.co_filename.startswith(_RUNTIME):
             count += 1
             if count <= half:
                 first.append(traceback)

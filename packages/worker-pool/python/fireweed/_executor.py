@@ -7,6 +7,7 @@ A call waits in `waiting` until one of two takes it out: the main thread to run 
 import time
 
 from . import _call, _frame, _lifeline, _limits, _process, _stream
+from ._builtins import __builtins__
 from ._codec import Json
 from ._errors import Refused
 
@@ -73,6 +74,7 @@ class Executor:
 
     def _leave(self):
         """After user code."""
+        _limits.leave()
         if _lifeline.is_fork():
             _process.leave_fork()
         if self._bell.install():
@@ -81,7 +83,6 @@ class Executor:
 
     def _answered(self):
         """After the answer, before the next call."""
-        _limits.restore()
         report = self.reporter.due(_now(), not self.running())
         if report is not None:
             self._wire.send(_frame.REPORT, 0, Json.flags, *Json.encode(report))
@@ -101,7 +102,5 @@ class Executor:
         return (_frame.RESULT if call.stream is None else _frame.END, call.id, codec.flags, *payload)
 
     def _failure(self, call, code, message, error=None):
-        if code == "oom":
-            _limits.relax()
         report = _call.report(code, call.started, message, error)
         return (_frame.ERROR, call.id, Json.flags, *Json.encode(report))

@@ -13,6 +13,8 @@ import sys
 from array import array as _Array
 from pickle import PickleBuffer
 
+from ._builtins import __builtins__
+
 _FACTORIES = {t.__name__: t for t in (list, dict, set, int, str, float, tuple, bool, bytes, frozenset)}
 _PATHS = ("PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath")
 _CODES = frozenset("bBhHiIlLqQfd")

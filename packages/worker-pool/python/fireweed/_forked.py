@@ -11,6 +11,7 @@ import time
 from _socket import AF_UNIX, SOCK_STREAM, socket
 
 from . import _orphans, _worker
+from ._builtins import __builtins__
 
 FRAMES_IN, FRAMES_OUT, LIFELINE, STDOUT, STDERR = range(5)
 NOT_WANTED, NOT_CONNECTED = 70, 71  # status of one that was turned away, of one that could not connect

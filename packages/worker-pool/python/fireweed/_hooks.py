@@ -3,6 +3,8 @@
 import sys
 
 from . import _coroutines, _lifeline, _process, _target
+from ._apply import apply
+from ._builtins import __builtins__
 from ._errors import Refused, TargetError, message_of, type_name
 
 _gettrace, _settrace = sys.gettrace, sys.settrace
@@ -50,7 +52,7 @@ class Hook:
         guarded("%s %r" % (self._name, self._target), self._call)
 
     def _call(self):
-        value = self._function(*self._args, **self._kwargs)
+        value = apply(self._function, self._args, self._kwargs)
         if type(value) is _coroutines.Coroutine:
             _coroutines.run(value)
 

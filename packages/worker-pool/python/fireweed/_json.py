@@ -5,8 +5,9 @@ One widening is allowed: a tuple goes out as an array, and so comes back as a li
 """
 
 import re
-from json import JSONDecoder, JSONEncoder
+from json import JSONDecoder, JSONEncoder, encoder
 
+from ._builtins import __builtins__
 from ._errors import Refused, clip, type_name
 
 _BIGGEST = 2**53 - 1  # the largest integer a double counts to, Number.MAX_SAFE_INTEGER
@@ -28,7 +29,7 @@ class Json:
         if buffers:
             raise Refused("JSON has no buffers")
         try:
-            return _decode(str(meta, "utf-8"))
+            return _decode(str(meta, "utf-8").strip(_SPACE))
         except (ValueError, RecursionError) as error:
             raise Refused("not the JSON this worker reads: %s" % error) from None
 
@@ -65,10 +66,32 @@ def _constant(text):
     raise ValueError("%s is not JSON" % text)
 
 
-_decode = JSONDecoder(parse_constant=_constant).decode
-_options = {"allow_nan": False, "separators": (",", ":"), "default": _unknown}
-_encode = JSONEncoder(ensure_ascii=False, **_options).encode
-_encode_ascii = JSONEncoder(ensure_ascii=True, **_options).encode
+# The parts of `json` that are written in C, put together here: its classes belong to everybody.
+_SPACE = " \t\n\r"
+_scan = JSONDecoder(parse_constant=_constant).scan_once
+_make = encoder.c_make_encoder
+
+
+def _decode(text):
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration as stop:
+        raise ValueError("no value at %s" % stop) from None
+    if end != len(text):
+        raise ValueError("more after the value, at %d" % end)
+    return value
+
+
+def _writer(quote, ascii):
+    if _make is None:
+        options = {"allow_nan": False, "separators": (",", ":"), "default": _unknown}
+        return JSONEncoder(ensure_ascii=ascii, **options).encode
+    join = "".join
+    return lambda value: join(_make({}, _unknown, quote, None, ":", ",", False, False, False)(value, 0))
+
+
+_encode = _writer(encoder.encode_basestring, False)
+_encode_ascii = _writer(encoder.encode_basestring_ascii, True)
 
 
 def _is_exact(value):

@@ -11,13 +11,14 @@ import sys
 from _thread import _count
 
 from . import _cancel, _coroutines, _process
+from ._builtins import __builtins__
 
 _getcwd, _listdir, _umask = os.getcwd, os.listdir, getattr(os, "umask", None)
 _getprofile, _setprofile = sys.getprofile, sys.setprofile
 _getrecursion, _setrecursion = sys.getrecursionlimit, sys.setrecursionlimit
 _getswitch, _setswitch = sys.getswitchinterval, sys.setswitchinterval
 _getsignal, _gc_enabled = signal.getsignal, gc.isenabled
-_sigmask = getattr(signal, "pthread_sigmask", None)
+_sigmask, _BLOCK, _UNBLOCK = (getattr(signal, name, None) for name in ("pthread_sigmask", "SIG_BLOCK", "SIG_UNBLOCK"))
 _waitid = getattr(os, "waitid", None)
 _WAIT = (os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) if _waitid else ()
 _EMFILE = 24
@@ -64,7 +65,7 @@ class Leftovers:
         if _getswitch() > _SLOWEST_SWITCH:
             _setswitch(self._switch)
             note("switch-interval")
-        if _sigmask and _cancel.DOORBELL in _sigmask(signal.SIG_UNBLOCK, _BELL):
+        if _sigmask and _cancel.DOORBELL in _sigmask(_UNBLOCK, _BELL):
             note("signals")
         if _process.keep_stacks():
             note("signals")
@@ -106,7 +107,7 @@ class Leftovers:
 
 
 def _blocked():
-    return _sigmask(signal.SIG_BLOCK, ()) if _sigmask else None
+    return _sigmask(_BLOCK, ()) if _sigmask else None
 
 
 def _cwd():

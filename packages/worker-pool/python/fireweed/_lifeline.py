@@ -4,6 +4,8 @@ import _signal as signal
 import os
 import sys
 
+from ._builtins import __builtins__
+
 try:
     import fcntl
 except ImportError:  # Windows

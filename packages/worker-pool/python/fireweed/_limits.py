@@ -2,6 +2,7 @@
 
 import os
 
+from ._builtins import __builtins__
 from ._errors import Refused
 
 try:
@@ -9,14 +10,14 @@ try:
 except ImportError:  # Windows
     setrlimit = None
 
-_RESERVE = 32 << 20  # bytes for the runtime to tell of it with, when user code has used up its share
-_limit = None
-_relaxed = False
+_RESERVE = 32 << 20  # bytes that the runtime may use beyond the limit, to tell of it and to go on
+_limit = _ceiling = None
+_inside = 0  # calls that run user code
 
 
 def set_memory(limit):
     """Limit private memory, in bytes; not shared or mapped files, which `RLIMIT_AS` would count. Linux holds to it alone."""
-    global _limit
+    global _limit, _ceiling
     used = _data()
     if setrlimit is None or used is None:
         return
@@ -24,26 +25,38 @@ def set_memory(limit):
         raise Refused("the memory limit is %d bytes, and the worker uses %d before its first call" % (limit, used))
     _, hard = getrlimit(RLIMIT_DATA)
     ceiling = limit + _RESERVE
-    if hard != RLIM_INFINITY:
-        ceiling = min(ceiling, hard)
-    _limit = min(limit, ceiling)
-    setrlimit(RLIMIT_DATA, (_limit, ceiling))
+    _ceiling = ceiling if hard == RLIM_INFINITY else min(ceiling, hard)
+    _limit = min(limit, _ceiling)
+    relax()
+
+
+def enter():
+    """In the main thread: user code begins."""
+    global _inside
+    if _limit is not None:
+        _inside += 1
+        _set(_limit)
+
+
+def leave():
+    """In the main thread: user code has ended."""
+    global _inside
+    if _limit is not None:
+        _inside -= 1
+        if _inside == 0:
+            _set(_ceiling)
 
 
 def relax():
-    """Either thread, when it has met `MemoryError`: from here to `restore` the runtime may use its reserve."""
-    global _relaxed
+    """Either thread: the runtime needs memory, and user code may have taken all of its own."""
     if _limit is not None:
-        _relaxed = True
-        _set_soft(getrlimit(RLIMIT_DATA)[1])
+        _set(_ceiling)
 
 
-def restore():
-    """In the main thread, before the next call."""
-    global _relaxed
-    if _relaxed:
-        _relaxed = False
-        _set_soft(_limit)
+def again():
+    """The same thread: it needs no more."""
+    if _inside:
+        _set(_limit)
 
 
 def explain():
@@ -60,5 +73,8 @@ def _data():
         return None
 
 
-def _set_soft(limit):
-    setrlimit(RLIMIT_DATA, (limit, getrlimit(RLIMIT_DATA)[1]))
+def _set(limit):
+    try:
+        setrlimit(RLIMIT_DATA, (limit, _ceiling))
+    except (OSError, ValueError):  # user code has set a lower one
+        pass

@@ -14,6 +14,7 @@ from _thread import allocate_lock, get_ident
 from collections import deque
 
 from . import Cancelled, _cancel, _frame, _lifeline, _wire
+from ._builtins import __builtins__
 from ._errors import clip, plain, printed, type_name
 
 _MOST, _MOST_TEXT, _TEXT, _NAME = 4096, 4 << 20, 64 * 1024, 1000  # records, and characters: of all, of one, of a name

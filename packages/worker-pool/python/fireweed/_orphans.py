@@ -3,6 +3,8 @@
 import os
 import sys
 
+from ._builtins import __builtins__
+
 try:
     from _ctypes import call_function, dlopen, dlsym  # the core of ctypes, without its machinery
 

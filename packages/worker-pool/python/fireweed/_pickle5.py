@@ -5,6 +5,7 @@ from _io import BytesIO
 from _pickle import Pickler, Unpickler
 
 from . import _ext
+from ._builtins import __builtins__
 from ._errors import NotLoaded, Refused, clip, type_name
 from ._json import surrogate_pair
 

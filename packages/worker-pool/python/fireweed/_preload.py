@@ -1,5 +1,6 @@
 """Modules that are imported before there is a worker: in the worker itself, or once in the zygote that it is forked from."""
 
+from ._builtins import __builtins__
 from ._hooks import guarded
 from ._target import load_module
 

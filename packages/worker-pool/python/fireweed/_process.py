@@ -7,6 +7,7 @@ import sys
 from _signal import SIG_DFL, SIG_IGN, SIGINT, getsignal, signal
 
 from . import __version__, _cancel, _frame, _lifeline, _wire
+from ._builtins import __builtins__
 
 try:
     from fcntl import F_SETFL, fcntl

@@ -3,6 +3,7 @@
 A strict worker calls nothing else. What counts is what was exposed before READY, so that both sides agree on it.
 """
 
+from ._builtins import __builtins__
 from ._errors import TargetError, clip, plain, type_name
 
 _TEXT = 4096  # characters of a docstring

@@ -5,7 +5,8 @@ import time
 from _contextvars import copy_context
 from _queue import SimpleQueue
 
-from . import _call, _cancel, _coroutines
+from . import _call, _cancel, _coroutines, _limits
+from ._builtins import __builtins__
 from ._executor import Executor
 
 _now, _gettrace, _settrace = time.monotonic, sys.gettrace, sys.settrace
@@ -68,6 +69,7 @@ class Serial(Executor):
         if refusal is not None:
             return refusal
         try:
+            _limits.enter()
             try:
                 value = copy_context().run(_cancel.enter, call, _call.perform, call, *work)
             finally:

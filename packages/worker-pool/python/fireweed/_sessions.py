@@ -1,6 +1,7 @@
 """Sessions: named objects that live in this worker between calls."""
 
 from . import _coroutines, _registry
+from ._builtins import __builtins__
 from ._errors import TargetError
 from ._target import method
 

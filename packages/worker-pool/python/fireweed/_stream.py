@@ -6,6 +6,7 @@ The next item is asked for only when it may be sent, so nobody computes what nob
 from _queue import Empty, SimpleQueue
 
 from . import _cancel, _coroutines, _frame
+from ._builtins import __builtins__
 from ._errors import Refused, type_name
 
 

@@ -6,6 +6,7 @@ import sys
 from binascii import crc32
 
 from . import _registry
+from ._builtins import __builtins__
 from ._errors import TargetError
 
 _import = __import__
@@ -46,13 +47,18 @@ def _resolve(target):
 
 def locate(place, name):
     """What stands under a dotted name in a module or a file."""
-    found = _load_file(place) if os.path.isabs(place) else load_module(place)
+    found = _load_file(place) if _is_path(place) else load_module(place)
     for part in name.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
             raise TargetError("%r has no %r" % (place, name)) from None
     return _callable(found, "%s:%s" % (place, name))
+
+
+def _is_path(place):
+    """Whether it can only be the path of a file; without `os.path`, which user code may have changed."""
+    return place[:1] in ("/", "\\") or place[1:2] == ":"
 
 
 def _callable(found, name):

@@ -7,6 +7,8 @@ import time
 from _signal import SIGKILL
 from _thread import _count
 
+from ._builtins import __builtins__
+
 _fork, _exit, _kill, _waitpid, _WNOHANG = os.fork, os._exit, os.kill, os.waitpid, os.WNOHANG
 _listdir, _sleep = os.listdir, time.sleep
 _PATIENCE = 500  # steps of 10 ms

@@ -5,6 +5,7 @@ import time
 from _thread import _count
 
 from . import _leftovers, _wire
+from ._builtins import __builtins__
 
 _INTERVAL = 0.1  # seconds between two reports, at least
 _STEP = 256 * 1024  # a change of memory that is worth telling, in bytes

@@ -5,6 +5,7 @@ from _thread import allocate_lock
 from collections import deque
 
 from . import _frame, _limits
+from ._builtins import __builtins__
 
 try:
     import fcntl
@@ -86,7 +87,6 @@ class Wire:
                 body += data
         except MemoryError:
             body = data = None
-            _limits.relax()
             while missing:
                 missing -= len(self._more(min(missing, _CHUNK)))
         return body
@@ -141,7 +141,12 @@ class Wire:
 
     def _more(self, size):
         try:
-            data = _read(self._read_fd, size)
+            try:
+                data = _read(self._read_fd, size)
+            except MemoryError:
+                _limits.relax()
+                data = _read(self._read_fd, size)
+            _limits.relax()
         except OSError as error:
             raise Closed("cannot read: %s" % error) from None
         if not data:

@@ -11,6 +11,7 @@ import time
 
 from . import _call, _callback, _cancel, _frame, _hooks, _lifeline, _limits, _logs, _preload, _process, _registry, _target
 from . import _vitals, _wire
+from ._builtins import __builtins__
 from ._codec import CODECS, Json
 from ._errors import Refused, describe, message_of, type_name
 from ._serial import Serial
@@ -123,6 +124,7 @@ class Worker:
     def _read(self):
         try:
             while True:
+                _limits.again()
                 kind, flags, call_id, *payload = self._wire.receive()
                 if kind in (_frame.CALL, _frame.OPEN, _frame.CLOSE):
                     self._accept(kind, flags, call_id, payload)

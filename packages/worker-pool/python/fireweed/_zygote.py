@@ -14,6 +14,7 @@ from select import POLLIN, poll
 import _signal as signal
 
 from . import _forked, _frame, _lifeline, _orphans, _process, _threads, _wire
+from ._builtins import __builtins__
 from ._errors import Refused, describe, message_of, type_name
 from ._hooks import HookFailed
 from ._json import Json

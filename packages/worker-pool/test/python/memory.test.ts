@@ -53,7 +53,7 @@ describe("beyond its limit of memory a call fails, and the worker serves on", ()
       Effect.gen(function* () {
         const workers = yield* pool({ memory: { limit: LIMIT } })
         yield* refused(workers, "builtins:len", [new Uint8Array(LIMIT + 1)])
-        yield* refused(workers, "sample:text", [LIMIT / 2])
+        yield* refused(workers, "sample:text", [(LIMIT * 5) / 8])
       }),
     SLOW
   )

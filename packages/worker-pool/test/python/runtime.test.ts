@@ -24,10 +24,10 @@ const run = (args: ReadonlyArray<string>, env: { readonly [name: string]: string
     assert.match(report, /\nRan \d{2,} tests in .*\n\nOK/, report)
   })
 
-it.live("the tests of the Python runtime pass", () => run([], { FIREWEED_EMBEDDED: "0" }), 120_000)
+it.live("the tests of the Python runtime pass", () => run([], { FIREWEED_EMBEDDED: "0" }), 300_000)
 
 it.live(
   "those of calls and of what is exposed pass, too, when the runtime is a string",
   () => run(["-k", "test_calls", "-k", "test_registry"], { FIREWEED_EMBEDDED: "1" }),
-  120_000
+  300_000
 )

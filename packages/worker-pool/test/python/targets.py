@@ -187,6 +187,70 @@ def tidy(seconds):
         seen.append("tidied")
 
 
+def tidy_by(how, seconds):
+    def clean_up():
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            time.sleep(0.01)
+        seen.append(how)
+
+    class Exit:
+        def __enter__(self):
+            pass
+
+        def __exit__(self, *_):
+            clean_up()
+
+    @contextlib.contextmanager
+    def manager():
+        try:
+            yield
+        finally:
+            clean_up()
+
+    if how == "finally":
+        try:
+            time.sleep(60)
+        finally:
+            clean_up()
+    elif how == "except":
+        try:
+            time.sleep(60)
+        except BaseException:
+            clean_up()
+            raise
+    elif how == "nested":
+        try:
+            time.sleep(60)
+        finally:
+            try:
+                raise KeyError
+            except KeyError:
+                clean_up()
+    else:
+        with Exit() if how == "exit" else manager():
+            time.sleep(60)
+
+
+def swallow_once():
+    with contextlib.suppress(BaseException):
+        time.sleep(60)
+    time.sleep(60)
+
+
+def finalize():
+    """What is raised in a finalizer is lost."""
+
+    class Slow:
+        def __del__(self):
+            end = time.monotonic() + 0.5
+            while time.monotonic() < end:
+                time.sleep(0.01)
+
+    Slow()
+    time.sleep(60)
+
+
 def stubborn():
     try:
         time.sleep(60)
@@ -212,8 +276,35 @@ def hold_gil(seconds):
     ctypes.PyDLL(None).usleep(int(seconds * 1e6))
 
 
+def deadlock():
+    """In C code that holds the interpreter, and that no signal ends."""
+    import ctypes
+
+    print("holding", flush=True)
+    native, mutex = ctypes.PyDLL(None), ctypes.create_string_buffer(64)
+    native.pthread_mutex_lock(mutex)
+    native.pthread_mutex_lock(mutex)
+
+
 def grandchild():
     return subprocess.Popen(["sleep", "600"]).pid
+
+
+kept = []
+
+
+def hoard(size):
+    """Keep all the memory there is."""
+    make = {"large": lambda: bytearray(1 << 20), "medium": lambda: bytearray(5000), "small": lambda: [None] * 10}[size]
+    try:
+        while True:
+            kept.append(make())
+    except MemoryError:
+        pass
+
+
+def give_back():
+    kept.clear()
 
 
 # ---------------------------------------------------------------- fork
@@ -453,3 +544,20 @@ def thread_fails():
     thread = threading.Thread(target=lambda: 1 / 0)
     thread.start()
     thread.join()
+
+
+# ---------------------------------------------------------------- what needs nothing that could be taken away
+
+
+def nap(seconds, _sleep=time.sleep):
+    _sleep(seconds)
+
+
+def turn(seconds, _now=time.monotonic):
+    end = _now() + seconds
+    while _now() < end:
+        pass
+
+
+def plain_failure(_error=ValueError):
+    raise _error("plain")

@@ -100,6 +100,25 @@ class Cancel(unittest.TestCase):
             self.assertEqual(worker.receive()[2]["code"], "cancelled")
             self.assertEqual(worker.ask("evaluate", "seen"), ["tidied"])
 
+    def test_clean_up_of_every_kind_is_undisturbed(self):
+        with warm() as worker:
+            for how in ("finally", "except", "exit", "manager", "nested"):
+                with self.subTest(how):
+                    call = self.start(worker, "tidy_by", how, 0.3)
+                    worker.cancel(call)
+                    for _ in range(12):
+                        time.sleep(0.02)
+                        worker.ring()
+                    self.assertEqual(worker.receive()[2]["code"], "cancelled")
+                    self.assertEqual(worker.ask("evaluate", "seen.pop()"), how)
+
+    def test_what_came_to_nothing_is_raised_again(self):
+        with warm() as worker:
+            for how in ("swallow_once", "finalize"):
+                with self.subTest(how):
+                    self.cancelled(worker, self.start(worker, how))
+                    self.assertEqual(worker.ask("echo", 1), 1)
+
     def test_a_cancel_at_any_moment_of_a_start_needs_no_doorbell(self):
         """Above all just before the system call, which the first signal then does not end."""
         with warm() as worker:
