@@ -97,8 +97,12 @@ class Logs:
             return self._thread_died(event)
         if event.exc_type is SystemExit:  # ends the thread, as it should
             return
-        name, error = "?" if event.thread is None else event.thread.name, event.exc_value
-        self.report("fireweed.thread", "Exception in thread %s" % name, error)
+        thread, error = event.thread, event.exc_value
+
+        def text():  # the name may be a property of a subclass, which may raise
+            return _with_error("Exception in thread %s" % ("?" if thread is None else thread.name), error)
+
+        self.add(logging.ERROR, "fireweed.thread", text)
 
     # ---------------------------------------------------------------- log thread, or whoever ends a call
 

@@ -43,6 +43,28 @@ def thread():
     one.join()
 
 
+class Nameless(threading.Thread):
+    @property
+    def name(self):
+        if self.ident is not None:
+            raise RuntimeError("no name")
+        return "x"
+
+    @name.setter
+    def name(self, _):
+        pass
+
+    def run(self):
+        raise KeyError("lost in a thread")
+
+
+def nameless_thread():
+    one = Nameless()
+    one._name = "x"
+    one.start()
+    one.join()
+
+
 def thread_leaves():
     one = threading.Thread(target=sys.exit)
     one.start()

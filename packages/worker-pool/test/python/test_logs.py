@@ -90,6 +90,10 @@ class Others(unittest.TestCase):
                 self.assertEqual((lines[0], lines[-1]), (first, last))
                 self.assertEqual(output[1], "")
 
+    def test_a_thread_whose_name_cannot_be_asked_for(self):
+        (log,), _, _ = chat("nameless_thread")
+        self.assertEqual((log["logger"], log["message"]), ("fireweed.thread", "<unprintable: RuntimeError>"))
+
     def test_a_thread_that_leaves_is_no_error(self):
         self.assertEqual(chat("thread_leaves")[0], [])
 
