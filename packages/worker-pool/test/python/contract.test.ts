@@ -8,6 +8,7 @@ import { Process } from "@fireweed/worker-pool/transport"
 import type { Transport } from "@fireweed/worker-pool/transport"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
+import * as Stream from "effect/Stream"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -31,6 +32,16 @@ const script: MockWorker.Script = {
   ask: (name: string, ...args: ReadonlyArray<unknown>) => Behaviour.callback(name, args),
   ask_safely: () => "refused",
   log: (level: number, message: string) => Behaviour.log(level, message, { logger: "contract" }),
+  *count(n: number) {
+    for (let i = 0; i < n; i++) yield i
+    return "counted"
+  },
+  count_and_fail: (n: number) =>
+    Behaviour.yields(
+      Array.from({ length: n }, (_, i) => i),
+      Behaviour.raise("ValueError")
+    ),
+  odd_items: () => Behaviour.yields([1, () => 1]),
   Counter: (start = 0) => {
     let n = start
     return {
@@ -47,8 +58,12 @@ const script: MockWorker.Script = {
 }
 
 const names = ["echo", "fail", "leave", "no_value", "ask", "ask_safely", "log", "twice"]
+const generators = ["count", "count_and_fail", "odd_items"]
 const exposed = {
   ...Object.fromEntries(names.map((name) => [name, { target: `contract:${name}` }])),
+  ...Object.fromEntries(
+    generators.map((name) => [name, { kind: "generator" as const, target: `contract:${name}` }])
+  ),
   Counter: { kind: "class" as const, target: "contract:Counter" }
 }
 
@@ -81,6 +96,18 @@ const inSession =
       )
     )
 
+/** The items of a stream, how it ended, and what its generator returned. */
+const streamed =
+  (target: string, args: ReadonlyArray<unknown>, credit: number, most = 1_000): Command =>
+  (pool) =>
+    Effect.gen(function* () {
+      const items: Array<unknown> = []
+      const onReturn = (value: unknown): void => void items.push({ returned: value })
+      const stream = pool.stream(target, args, { credit, onReturn }).pipe(Stream.take(most))
+      const end = yield* outcome(Stream.runForEach(stream, (item) => Effect.sync(() => items.push(item))))
+      return { items, end }
+    })
+
 const commands: ReadonlyArray<readonly [name: string, command: Command]> = [
   ["values", (pool) => pool.call("echo", [1, "two", [null, true], { a: 1.5 }])],
   ["keyword arguments", (pool) => pool.call("echo", [1], { kwargs: { a: [2] } })],
@@ -98,6 +125,15 @@ const commands: ReadonlyArray<readonly [name: string, command: Command]> = [
   ["a callback that fails", (pool) => pool.call("ask", ["fails"])],
   ["a callback that is not there", (pool) => pool.call("ask", ["nothing"])],
   ["a callback that is refused and caught", (pool) => pool.call("ask_safely", ["nothing"])],
+  ["a stream", streamed("count", [100], 64)],
+  ["a stream, item by item", streamed("count", [5], 1)],
+  ["a stream without items", streamed("count", [0], 64)],
+  ["a stream that is left", streamed("count", [100], 8, 3)],
+  ["a stream that fails", streamed("count_and_fail", [3], 64)],
+  ["a stream with an item that cannot be sent", streamed("odd_items", [], 64)],
+  ["a stream of a function that gives none", streamed("echo", [1], 64)],
+  ["a stream of an unknown name", streamed("nothing", [], 64)],
+  ["a generator that is not called as a stream", (pool) => pool.call("count", [1])],
   ["a session", inSession(["add", 2], ["add", 3], ["fail"], ["nothing"], ["add", 1])],
   [
     "a key that is taken",
