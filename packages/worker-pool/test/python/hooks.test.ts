@@ -84,7 +84,7 @@ describe("preload and setup", () => {
       const died = yield* failure({ setup: "hooked:die" })
       assert.strictEqual(died.reason, "exited")
       assert.include(died.message, "status 4")
-      const hung = yield* failure({ setup: "hooked:linger", startTimeout: "500 millis" })
+      const hung = yield* failure({ setup: "hooked:linger", startTimeout: "4 seconds" })
       assert.strictEqual(hung.reason, "timeout")
       assert.include(hung.message, "with preload or setup not done")
     })
