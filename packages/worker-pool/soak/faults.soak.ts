@@ -1,11 +1,13 @@
 /**
- * The catalogue of faults on every Python that is found, spawned and forked from a zygote: the verdict on each, which versions differ and how, and what the neighbour answered
- * meanwhile. One that is too old must say so, and no more.
+ * The catalogue of faults on every Python that is found, with workers of each kind: the verdict on each, which versions differ and how, and
+ * what the neighbour answered meanwhile. One that is too old must say so, and no more.
  */
+import type { WorkerPool } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Part, Report } from "../../../scripts/soak.ts"
-import { calls } from "../test/faults/catalogue.ts"
+import { calls, concurrent } from "../test/faults/catalogue.ts"
+import type { Fault, Section, StartFault } from "../test/faults/Fault.ts"
 import * as Court from "../test/faults/judge.ts"
 import { start } from "../test/faults/start.ts"
 import { pythons } from "./pythons.ts"
@@ -13,19 +15,34 @@ import { pythons } from "./pythons.ts"
 /** Faults under way at any time. */
 const WIDTH = 5
 
+/** A kind of workers, and what strikes it. */
+interface Way {
+  readonly name: string
+  readonly pool: WorkerPool.Options
+  readonly calls: ReadonlyArray<Section<Fault>>
+  readonly starts: ReadonlyArray<StartFault>
+}
+
+const ways: ReadonlyArray<Way> = [
+  { name: "spawned", pool: { start: "spawn" }, calls, starts: start.faults },
+  // A zygote is started like a worker.
+  { name: "forked", pool: { start: "zygote" }, calls, starts: [] },
+  { name: "side by side", pool: { start: "zygote", concurrency: 8 }, calls: concurrent(calls), starts: [] }
+]
+
 const part: Part = {
   name: "faults",
   run: async (report) => {
     const verdicts = new Map<string, Map<string, string>>()
     const failures: Array<string> = []
     for (const python of pythons()) {
-      for (const how of ["spawn", "zygote"] as const) {
-        const judged = await Effect.runPromise(judgeAll(python, how))
+      for (const way of ways) {
+        const judged = await Effect.runPromise(judgeAll(python, way))
         if (judged === undefined) {
           report(python, "too old, and says so")
           break
         }
-        const name = `${python}, ${how}`
+        const name = `${python}, ${way.name}`
         failures.push(...judged.failures.map((failure) => `${name}: ${failure}`))
         report(`${name}: faults`, judged.verdicts.length)
         report(`${name}: verdicts that were not the expected ones`, judged.failures.length)
@@ -49,16 +66,15 @@ interface Judged {
   readonly answered: number
 }
 
-const judgeAll = (python: string, how: "spawn" | "zygote"): Effect.Effect<Judged | undefined> =>
+const judgeAll = (python: string, way: Way): Effect.Effect<Judged | undefined> =>
   Effect.gen(function* () {
-    const court = yield* Court.make(WIDTH, python, how)
+    const court = yield* Court.make(WIDTH, python, way.pool)
     const failures: Array<string> = []
     const cases = [
-      ...calls.flatMap(({ faults, name }) =>
+      ...way.calls.flatMap(({ faults, name }) =>
         faults.map((fault) => ({ name: `${name}: ${fault.name}`, verdict: court.judge(fault) }))
       ),
-      // A zygote is started like a worker.
-      ...(how === "zygote" ? [] : start.faults).map((fault) => ({
+      ...way.starts.map((fault) => ({
         name: `${start.name}: ${fault.name}`,
         verdict: court.judgeStart(fault)
       }))

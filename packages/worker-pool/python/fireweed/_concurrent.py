@@ -16,6 +16,8 @@ from ._executor import Executor
 _now, _gettrace, _settrace = time.monotonic, sys.gettrace, sys.settrace
 _Task = asyncio.Task
 
+_FAILURES = 100  # of the event loop in a row, with no call answered between them
+
 
 class Concurrent(Executor):
     def __init__(self, wire, bell, end):
@@ -27,6 +29,7 @@ class Concurrent(Executor):
         self._running = {}  # id -> call
         self._leaving = False
         self._broken = None
+        self._failures = 0
 
     def put(self, call):
         self.waiting[call.id] = call
@@ -69,8 +72,10 @@ class Concurrent(Executor):
         while not (self._leaving and not self._running and not self.waiting):
             try:
                 self._loop.run_forever()
-            except BaseException:  # of a task that user code has left behind: SystemExit leaves even a loop
-                pass
+            except BaseException as error:  # of a task that user code has left behind: SystemExit leaves even a loop
+                self._failures += 1
+                if self._failures > _FAILURES:  # it is the loop itself, which user code has broken
+                    self._broken = error
             if self._broken is not None:
                 raise self._broken
 
@@ -98,6 +103,7 @@ class Concurrent(Executor):
                 self._end(call)
                 self._wire.send(*reply)
                 self._answered()
+                self._failures = 0
             except _wire.Closed:
                 _lifeline.die()
             except BaseException as error:

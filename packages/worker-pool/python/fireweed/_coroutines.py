@@ -1,9 +1,13 @@
 """`async def` targets, one at a time: each call runs to its end on one event loop, which lives as long as the worker."""
 
+import time
+
+from . import _wire
 from ._builtins import __builtins__
 
 Interruption = None  # asyncio's CancelledError, as soon as asyncio is loaded
 
+_now = time.monotonic
 _loop = None
 
 
@@ -23,7 +27,11 @@ def loop():
 
     Interruption = asyncio.CancelledError
     if _loop is None or _loop.is_closed():
-        _loop = asyncio.new_event_loop()
+        _loop = _wire.aloft(asyncio.new_event_loop)
+        try:
+            _loop.time = _now  # whatever becomes of the module `time`
+        except AttributeError:  # a loop of another make
+            pass
     asyncio.set_event_loop(_loop)
     return _loop
 

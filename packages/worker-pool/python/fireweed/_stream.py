@@ -117,7 +117,7 @@ async def drain_async(stream, iterator):
                 await stream.wait_async()
             _cancel.stop_cancelled(call)
             try:
-                item = next(iterator) if step is None else await step(iterator)
+                item = _cancel.enter(call, next, iterator) if step is None else await step(iterator)
             except StopIteration as stop:
                 return _stop_value(stop)
             except StopAsyncIteration:

@@ -12,13 +12,15 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-_read, _write, _close = os.read, os.write, os.close
+_read, _write, _open, _close = os.read, os.write, os.open, os.close
 _CHUNK = 64 * 1024
+_FLOOR = 200  # no user code counts that far
+_DEVNULL, _RDONLY = os.devnull, os.O_RDONLY
 
 
 def claim(fd):
     """Move a descriptor to 200 or above, where no user code closes it by counting, and keep it from sub-processes."""
-    for floor in (200, 60, 30, 12) if fcntl else ():
+    for floor in (_FLOOR, 60, 30, 12) if fcntl else ():
         try:
             moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, floor)
         except OSError as error:
@@ -29,6 +31,22 @@ def claim(fd):
         return moved
     os.set_inheritable(fd, False)
     return fd
+
+
+def aloft(make):
+    """Run `make`, which opens descriptors that cannot be moved: meanwhile all below 200 are taken."""
+    taken = []
+    try:
+        while fcntl and (not taken or taken[-1] < _FLOOR):
+            taken.append(_open(_DEVNULL, _RDONLY))
+    except OSError:  # above `ulimit -n`
+        while taken:
+            _close(taken.pop())
+    try:
+        return make()
+    finally:
+        while taken:
+            _close(taken.pop())
 
 
 def release(fd):

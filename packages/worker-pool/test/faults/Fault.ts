@@ -36,6 +36,8 @@ export interface Fault {
   readonly pool?: WorkerPool.Options
   /** Serves on, but is not fit for the faults to come, such as one without standard output. */
   readonly spent?: boolean
+  /** It is another one where a worker runs several calls at once. */
+  readonly alone?: boolean
   /** What must have been told of the worker that is gone. */
   readonly gone?: RegExp
   /** What the worker must tell that the call left behind, by name. */

@@ -21,7 +21,9 @@ const asks = (name: string, act: Act, expected: Expected): Fault => ({
   act,
   expected,
   reuse: "reused",
-  pool
+  pool,
+  // On an event loop there is another function for it.
+  alone: true
 })
 
 const failed = (message: RegExp): Expected => raised("fireweed.CallbackError", { message })
@@ -69,13 +71,15 @@ export const callbacks: Section<Fault> = {
       ),
       expected: exited(3),
       reuse: "replaced",
-      pool
+      pool,
+      alone: true
     },
     {
       name: "no callback at all",
       act: call("fireweed:call_parent", ["echo", 1]),
       expected: failed(/UnknownCallback/),
-      reuse: "reused"
+      reuse: "reused",
+      alone: true
     },
     strict("what is exposed may be called", "faults:quick", value([1])),
     strict("what is not may not", "os:getpid", invalid("target")),

@@ -22,3 +22,7 @@ export const calls: ReadonlyArray<Section<Fault>> = [
   streams,
   callbacks
 ]
+
+/** The same for workers that run several calls at once. */
+export const concurrent = (sections: ReadonlyArray<Section<Fault>>): ReadonlyArray<Section<Fault>> =>
+  sections.map(({ faults, name }) => ({ name, faults: faults.filter(({ alone }) => alone !== true) }))

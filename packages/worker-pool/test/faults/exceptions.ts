@@ -159,13 +159,16 @@ export const exceptions: Section<Fault> = {
       exec("import faults; faults.asynchronous('x')"),
       nothing
     ),
-    gives(
-      "raised by a task that nobody awaits",
-      exec(
-        "import asyncio, faults\nasync def main():\n  asyncio.ensure_future(asyncio.wait_for(asyncio.sleep(1), 0.001)); await asyncio.sleep(0.05)\nasyncio.run(main())"
+    {
+      ...gives(
+        "raised by a task that nobody awaits",
+        exec(
+          "import asyncio, faults\nasync def main():\n  asyncio.ensure_future(asyncio.wait_for(asyncio.sleep(1), 0.001)); await asyncio.sleep(0.05)\nasyncio.run(main())"
+        ),
+        nothing
       ),
-      nothing
-    ),
+      alone: true
+    },
     gives(
       "SyntaxError",
       importing("wrong", "value = ("),

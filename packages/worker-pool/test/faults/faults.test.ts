@@ -3,4 +3,4 @@ import { calls } from "./catalogue.ts"
 import { start } from "./start.ts"
 import { strike } from "./suite.ts"
 
-strike({ start: "spawn", calls, starts: [start] })
+strike({ name: "spawned", pool: { start: "spawn" }, calls, starts: [start] })

@@ -97,7 +97,7 @@ with tempfile.NamedTemporaryFile() as one, open(one.name) as two:
     ),
     stops("a signal that does not come", "import signal; signal.pause()"),
     ...["sleep", "event", "gather", "spin"].map(asynchronous),
-    stops("an event loop of its own", "import asyncio; asyncio.run(asyncio.sleep(60))"),
+    { ...stops("an event loop of its own", "import asyncio; asyncio.run(asyncio.sleep(60))"), alone: true },
     stops("a regular expression that backtracks for ever", "import re; re.match(r'(a+)+$', 'a' * 40 + 'b')"),
     stops("a power of a large number", "len(str(7 ** (10 ** 9)))"),
     stops("sleep in C that holds the interpreter", "import ctypes; ctypes.PyDLL(None).sleep(60)"),
@@ -117,6 +117,8 @@ with tempfile.NamedTemporaryFile() as one, open(one.name) as two:
     },
     {
       name: "an async def that swallows all exceptions",
+      // Beside it the worker serves others until then.
+      alone: true,
       act: call("faults:asynchronous", ["swallow"], { deadline: HANG }),
       expected: late,
       reuse: "replaced",

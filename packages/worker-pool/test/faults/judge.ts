@@ -35,14 +35,14 @@ export interface Neighbour {
   readonly failures: ReadonlyArray<string>
 }
 
-/** A court with so many victims, and the neighbour, whose workers are started in that way. */
+/** A court with so many victims, and the neighbour; these options are for all of them. */
 export const make = (
   size: number,
   python: string,
-  start: "spawn" | "zygote" = "spawn"
+  options: WorkerPool.Options = {}
 ): Effect.Effect<Court, CallError.StartError, Scope.Scope> =>
   Effect.gen(function* () {
-    const victim = pools({ python, start })
+    const victim = pools({ python, ...options })
     const neighbour = yield* watchNeighbour(yield* victim({}))
     const victims = yield* Queue.unbounded<WorkerPool.WorkerPool>()
     yield* Effect.forEach(

@@ -63,7 +63,8 @@ export const streams: Section<Fault> = {
         ),
       expected: error("QueueFull", "timeout"),
       reuse: "reused",
-      pool: { queue: { timeout: "500 millis" } }
+      pool: { queue: { timeout: "500 millis" } },
+      alone: true
     },
     broken("raises after two", "raise", raised("ValueError", { message: "broken off" })),
     broken("raises StopIteration", "stop", raised("RuntimeError", { cause: { type: "StopIteration" } })),
@@ -89,6 +90,7 @@ export const streams: Section<Fault> = {
     },
     {
       name: "an asynchronous one swallows its end",
+      alone: true,
       act: all("faults:break_off_async", ["swallow"], patient),
       expected: late,
       reuse: "replaced",

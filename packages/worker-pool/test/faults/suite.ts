@@ -1,6 +1,7 @@
 /** Faults as tests. */
 import { afterAll, assert, describe, it, vi } from "@effect/vitest"
 import { noLeaks, withFixture } from "@fireweed/test-kit/vitest"
+import type { WorkerPool } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import process from "node:process"
 import * as Interpreter from "../../src/transport/Interpreter.ts"
@@ -14,7 +15,9 @@ const LIMIT = 60_000
 
 /** Each fault becomes a test, in a file of their own; and the neighbour answers some thousands of calls, all of them right. */
 export const strike = (options: {
-  readonly start: "spawn" | "zygote"
+  /** What the titles begin with. */
+  readonly name: string
+  readonly pool: WorkerPool.Options
   readonly calls: ReadonlyArray<Section<Fault>>
   readonly starts: ReadonlyArray<Section<StartFault>>
 }): void => {
@@ -22,19 +25,19 @@ export const strike = (options: {
 
   const court = withFixture(
     Effect.flatMap(Interpreter.find({ python: undefined, cwd: process.cwd(), env: process.env }), (python) =>
-      Court.make(WIDTH, python, options.start)
+      Court.make(WIDTH, python, options.pool)
     ),
     { per: "file" }
   )
 
   for (const { faults, name } of options.calls) {
-    describe.concurrent(`${options.start}: ${name}`, () => {
+    describe.concurrent(`${options.name}: ${name}`, () => {
       for (const fault of faults) it.live(fault.name, () => court().judge(fault), LIMIT)
     })
   }
 
   for (const { faults, name } of options.starts) {
-    describe.concurrent(`${options.start}: ${name}`, () => {
+    describe.concurrent(`${options.name}: ${name}`, () => {
       for (const fault of faults) it.live(fault.name, () => court().judgeStart(fault), LIMIT)
     })
   }

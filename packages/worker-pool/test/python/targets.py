@@ -504,6 +504,19 @@ async def blocked(seconds):
     spin(seconds)
 
 
+def stalls():
+    """One item, and then none for a long time."""
+    yield 0
+    spin(60)
+
+
+def break_loop():
+    """Takes from the event loop what it waits with."""
+    import asyncio
+
+    asyncio.get_event_loop()._selector.close()
+
+
 async def deaf():
     import asyncio
 

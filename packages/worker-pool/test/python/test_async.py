@@ -106,6 +106,29 @@ class ManyAtOnce(unittest.TestCase):
                 kind, got, value = self.worker.receive()
                 self.assertEqual((kind, got, value["code"]), (ERROR, call, "cancelled"))
 
+    def test_a_generator_that_blocks_the_loop_is_interrupted_by_the_doorbell(self):
+        call = self.worker.call("stalls", credit=2)
+        self.assertEqual(self.worker.receive()[:2], (ITEM, call))
+        time.sleep(0.1)
+        self.worker.cancel(call)
+        time.sleep(0.02)
+        self.worker.ring()
+        kind, got, value = self.worker.receive()
+        self.assertEqual((kind, got, value["code"]), (ERROR, call, "cancelled"))
+
+    def test_vandalism_of_low_descriptors_leaves_the_loop_alone(self):
+        self.assertEqual(self.worker.ask("vandalise"), "done")
+        self.assertEqual(self.worker.ask("later", 1), 1)
+
+    def test_a_patched_clock_leaves_the_loop_alone(self):
+        self.assertEqual(self.worker.ask("evaluate", "result = setattr(time, 'monotonic', None)"), None)
+        self.assertEqual(self.worker.ask("later", 1, 0.01), 1)
+
+    def test_a_loop_that_is_broken_ends_the_worker(self):
+        self.assertIsNone(self.worker.ask("break_loop"))
+        self.assertEqual(self.worker.receive()[0], FATAL)
+        self.assertEqual(self.worker.wait(), 79)
+
     def test_a_doorbell_for_another_call_interrupts_nothing(self):
         waiting = self.start("later", "waiting", 60)
         call = self.worker.call("spin", 0.4)
