@@ -182,7 +182,9 @@ export const selfHarm: Section<Fault> = {
       act: exec("import builtins; builtins.type = builtins.len = builtins.isinstance = None"),
       expected: nothing,
       reuse: "reused",
-      spent: true
+      spent: true,
+      // The event loop is Python's own, and needs them.
+      alone: true
     },
     leaves("switches threads all the time", "import sys; sys.setswitchinterval(1e-6)"),
     leaves(
