@@ -219,7 +219,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       run(first, worker)
     }
     // A session's call waits for its turn here, and those that came later with it.
-    for (let spare = worker.spare(); spare > 0; spare--) {
+    while (worker.spare() > 0) {
       const first = backlog.next(worker)
       if (first === undefined || first.session !== undefined) return
       sendAhead(first, worker)

@@ -103,7 +103,11 @@ export const make = ({ concurrency, onBegin, onRecall, timers }: InFlightOptions
     size: () => calls.size,
     running: () => Math.min(calls.size, concurrency),
     oldest: () => oldest()?.id,
-    spare: () => (concurrency > 1 || recalled > 0 ? 0 : Math.max(0, Pace.ahead(pace) - (calls.size - 1))),
+    spare: () => {
+      // Nobody waits behind a call that has to be made to stop.
+      if (concurrency > 1 || recalled > 0 || oldest()?.cancelled === true) return 0
+      return Math.max(0, Pace.ahead(pace) - (calls.size - 1))
+    },
     add: (assignment) => {
       lastId = CallId.next(lastId, (id) => calls.has(id))
       const call: Call = {

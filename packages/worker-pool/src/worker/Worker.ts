@@ -110,6 +110,9 @@ export interface WorkerOptions {
   readonly onLog: (worker: string, log: Message.Log, target: string | undefined) => void
 }
 
+/** With more bytes than these on their way to a worker, no call is sent ahead. */
+const AHEAD_BYTES = 65_536
+
 /**
  * Starts a worker and waits until it is ready. At the end of the scope it is asked to leave, and killed when it does not within its
  * grace; the scope stays open until it is gone.
@@ -244,7 +247,9 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       if (rule !== undefined) violate(`${rule.rule}: ${rule.detail}`)
     }
 
-    const spare = (): number => (state === "busy" ? calls.spare() : 0)
+    // What is sent ahead must not wait to be written: it would be in the way of all that comes later.
+    const spare = (): number =>
+      state === "busy" && (transport?.pending() ?? 0) <= AHEAD_BYTES ? calls.spare() : 0
 
     // The worker cannot be trusted with another call: which answer belongs to which is not known any more.
     let broken: string | undefined

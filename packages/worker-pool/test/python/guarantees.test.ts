@@ -235,8 +235,13 @@ describe("D41 the transport loses nothing, and has back-pressure", () => {
       assert.deepStrictEqual(lengths, sizes)
       const calls = tap.sent.filter(({ kind }) => kind === 0x02).map(({ id }) => id)
       const answers = tap.received.filter(({ kind }) => kind === 0x83).map(({ id }) => id)
-      assert.strictEqual(calls.length, 1_000)
-      assert.deepStrictEqual(answers, calls)
+      // One that was sent ahead, and called back since those before it took their time, is sent again.
+      const calledBack = tap.received.filter(({ kind }) => kind === 0x84).map(({ id }) => id)
+      assert.strictEqual(answers.length, 1_000)
+      assert.deepStrictEqual(
+        [...answers, ...calledBack].toSorted((a, b) => a - b),
+        calls
+      )
     })
   )
 

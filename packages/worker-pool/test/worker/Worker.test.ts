@@ -24,6 +24,7 @@ const setUp = (options: { readonly concurrency: number }) =>
     const sent: Array<string> = []
     const outcomes: Array<string> = []
     const wire: { events?: Events } = {}
+    const waiting = { bytes: 0 }
     const reply = (kind: number, id = 0, meta?: Json.Json): void =>
       wire.events?.onFrame(frame(kind, id, meta))
     const end = (signal: string | null): void =>
@@ -59,7 +60,7 @@ const setUp = (options: { readonly concurrency: number }) =>
               if (out.kind === Kind.Request.init) queueMicrotask(() => reply(Kind.Reply.ready, 0, { ms: 0 }))
               if (out.kind === Kind.Request.shutdown) queueMicrotask(() => end(null))
             },
-            pending: () => 0,
+            pending: () => waiting.bytes,
             interrupt: () => void sent.push("SIGUSR1"),
             kill: () => void sent.push("SIGKILL")
           }
@@ -118,7 +119,7 @@ const setUp = (options: { readonly concurrency: number }) =>
         }
       })
     sent.length = 0
-    return { assign, end, items, outcomes, reply, sent, worker }
+    return { assign, end, items, outcomes, reply, sent, waiting, worker }
   })
 
 describe("several calls in flight", () => {
@@ -247,6 +248,20 @@ describe("calls are sent ahead to a worker that is quick", () => {
       yield* TestClock.adjust(1_000)
       assert.notInclude(sent, "SIGUSR1")
       assert.strictEqual(worker.served(), 3)
+    })
+  )
+
+  it.effect("not behind one that is being made to stop, nor while much waits to be written", () =>
+    Effect.gen(function* () {
+      const { assign, reply, waiting, worker } = yield* quick
+      const a = assign("a")
+      assert.isAbove(worker.spare(), 0)
+      waiting.bytes = 100_000
+      assert.strictEqual(worker.spare(), 0)
+      waiting.bytes = 0
+      worker.cancel(a)
+      assert.strictEqual(worker.spare(), 0)
+      reply(Kind.Reply.result, a, null)
     })
   )
 
