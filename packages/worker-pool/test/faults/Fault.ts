@@ -40,6 +40,8 @@ export interface Fault {
   readonly alone?: boolean
   /** What must have been told of the worker that is gone. */
   readonly gone?: RegExp
+  /** What must have been logged by Python: the logger, and the message. */
+  readonly logged?: RegExp
   /** What the worker must tell that the call left behind, by name. */
   readonly left?: ReadonlyArray<string>
 }

@@ -2,6 +2,7 @@
 import { WorkerPool } from "@fireweed/worker-pool"
 import type { CallError } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
@@ -83,7 +84,10 @@ const pools =
       queue: { timeout: "60 seconds" },
       cancelGrace: "2 seconds",
       ...options
-    })
+    }).pipe(
+      // What Python logs is told by events as well, and here it is much.
+      Effect.provide(Logger.layer([]))
+    )
 
 // --- the neighbour
 
@@ -119,7 +123,8 @@ const beside = <A>(neighbour: Neighbour, effect: Effect.Effect<A, never, Scope.S
 
 const judge = (fault: Fault, pool: WorkerPool.WorkerPool): Effect.Effect<Verdict, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const events = fault.gone === undefined ? [] : yield* record(pool)
+    const { gone, logged } = fault
+    const events = gone === undefined && logged === undefined ? [] : yield* record(pool)
     const before = yield* probe(pool)
     const minor = yield* minorOf(pool)
     const result = yield* Effect.result(Effect.scoped(fault.act(pool)))
@@ -128,7 +133,11 @@ const judge = (fault: Fault, pool: WorkerPool.WorkerPool): Effect.Effect<Verdict
     const expected = of(fault.reuse, minor)
     const reuse = after !== before ? "replaced" : expected === "dirty" ? "dirty" : "reused"
     if (reuse !== expected) fail(fault.name, `the worker was ${reuse}, and not ${expected}`)
-    const { gone } = fault
+    if (logged !== undefined) {
+      yield* until(`${fault.name}: ${String(logged)}`, () =>
+        events.some((event) => event._tag === "Log" && logged.test(`${event.logger}: ${event.message}`))
+      )
+    }
     if (gone !== undefined) {
       yield* until(`${fault.name}: ${String(gone)}`, () =>
         events.some((event) => event._tag === "WorkerGone" && gone.test(event.detail))
