@@ -452,6 +452,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         timers,
         patience: settings.queue.timeout,
         closeTimeout: settings.shutdownTimeout,
+        fork,
         publish: listeners.publish
       }),
       exports: Effect.sync(() => exports),

@@ -5,6 +5,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -74,11 +75,13 @@ export const opener = (options: {
   readonly timers: Timers
   /** Longest wait for a worker to live on, in milliseconds. */
   readonly patience: number
-  /** Longest time for the object to close, in milliseconds. */
+  /** Longest time for the object to close, and longest that its user waits for it, in milliseconds. */
   readonly closeTimeout: number
+  /** Runs what may outlast the scope of a session, until the pool closes. */
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   readonly publish: (build: () => PoolEvent) => void
 }): Open => {
-  const { dispatcher, invoke, openStream, publish, sessions, timers } = options
+  const { dispatcher, fork, invoke, openStream, publish, sessions, timers } = options
 
   const place = (key: string, target: string): Effect.Effect<Entry, CallError> =>
     Effect.suspend(() => {
@@ -132,7 +135,9 @@ export const opener = (options: {
         label: label(entry, "close"),
         session: entry
       }
-      return Effect.ignore(invoke({ ...callee, patientFor: options.closeTimeout }, [], {}))
+      // Its worker may be busy with another's call for long. It is told all the same, when its time has come.
+      const told = fork(Effect.ignore(invoke({ ...callee, patientFor: options.closeTimeout }, [], {})))
+      return Effect.asVoid(Effect.timeoutOption(Fiber.await(told), options.closeTimeout))
     })
 
   const close = (entry: Entry): Effect.Effect<void> =>

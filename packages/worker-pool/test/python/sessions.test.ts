@@ -2,6 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { noLeaks } from "@fireweed/test-kit/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { pool, record, until, whole } from "../support.ts"
 
@@ -92,6 +93,21 @@ it.live("a session ends with its scope: its object is closed, its key is free, a
     assert.strictEqual((yield* workers.snapshot).sessions, 0)
     yield* workers.session("a", "sample:Counter")
   })
+)
+
+it.live(
+  "a session's user does not wait for a worker that is busy with something else; it is told later",
+  () =>
+    Effect.gen(function* () {
+      const workers = yield* pool({ shutdownTimeout: "200 millis" })
+      const scope = yield* Scope.make()
+      yield* Scope.provide(workers.session("a", "sample:Clinging"), scope)
+      const busy = yield* Effect.forkChild(workers.call("sample:sleep", [60]), { startImmediately: true })
+      yield* Scope.close(scope, Exit.void)
+      assert.isUndefined(busy.pollUnsafe())
+      yield* Fiber.interrupt(busy)
+      assert.strictEqual(yield* workers.call("sample:clinging"), 0)
+    })
 )
 
 it.live(
