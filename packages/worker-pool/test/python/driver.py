@@ -224,13 +224,13 @@ class Worker:
         return self.wait()
 
     def dispose(self):
-        """Kill the group, whatever state the worker is in."""
+        """Kill the group, whatever state the worker is in; of one that has left, its children may be there."""
+        for kill in (os.killpg, os.kill) if self.status is None else (os.killpg,):
+            try:
+                kill(self.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                pass
         if self.status is None:
-            for kill, pid in ((os.killpg, self.pid), (os.kill, self.pid)):
-                try:
-                    kill(pid, signal.SIGKILL)
-                except (ProcessLookupError, PermissionError):
-                    pass
             self.wait()
         for end in (self.to, self.out, self.life):
             end.close()

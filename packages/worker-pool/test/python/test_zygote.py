@@ -271,6 +271,7 @@ class Ending(unittest.TestCase):
         with Zygote() as zygote:
             one, two = zygote.fork(), zygote.fork()
             ours, theirs = one.ask("evaluate", DETACH), two.ask("evaluate", DETACH)
+            self.addCleanup(_kill, theirs)
             zygote.kill(one, signal.SIGTERM)
             zygote.exited(one)
             self.assertTrue(until(lambda: not alive(ours), SOON))
