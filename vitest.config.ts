@@ -2,8 +2,6 @@ import { defineConfig } from "vitest/config"
 
 export default defineConfig({
   test: {
-    // Most tests wait for other processes: leaving a core to them is no gain.
-    maxWorkers: "100%",
     projects: ["packages/*", "apps/*", "scripts"],
     coverage: {
       provider: "v8",
