@@ -351,14 +351,28 @@ describe("a generator", () => {
 
   it.live("that is left while it waits in a callback ends it", () =>
     Effect.gen(function* () {
+      const waiting = yield* Deferred.make<void>()
       const interrupted = yield* Deferred.make<void>()
       const workers = yield* calling({
         f: (n: number) =>
           n < 2
             ? n
-            : Effect.onInterrupt(Effect.never, () => Effect.asVoid(Deferred.succeed(interrupted, undefined)))
+            : Effect.andThen(
+                Deferred.succeed(waiting, undefined),
+                Effect.onInterrupt(Effect.never, () =>
+                  Effect.asVoid(Deferred.succeed(interrupted, undefined))
+                )
+              )
       })
-      const taken = yield* Stream.runCollect(Stream.take(workers.stream("calling:stream", ["f", 9]), 2))
+      const taken: Array<unknown> = []
+      const reader = yield* Effect.forkChild(
+        Stream.runForEach(workers.stream("calling:stream", ["f", 9]), (item) =>
+          Effect.sync(() => taken.push(item))
+        ),
+        { startImmediately: true }
+      )
+      yield* Deferred.await(waiting)
+      yield* Fiber.interrupt(reader)
       assert.deepStrictEqual(taken, [0, 1])
       yield* Deferred.await(interrupted)
       assert.strictEqual(yield* workers.call("math:sqrt", [16]), 4)
