@@ -104,9 +104,10 @@ export const make = ({ concurrency, onBegin, onRecall, timers }: InFlightOptions
     running: () => Math.min(calls.size, concurrency),
     oldest: () => oldest()?.id,
     spare: () => {
-      // Nobody waits behind a call that has to be made to stop.
+      // Nobody waits behind a call that has to be made to stop, or that takes longer than those before it.
       if (concurrency > 1 || recalled > 0 || oldest()?.cancelled === true) return 0
-      return Math.max(0, Pace.ahead(pace) - (calls.size - 1))
+      const room = Pace.ahead(pace) - (calls.size - 1)
+      return room > 0 && timers.now() - beganAt < RECALL_AFTER ? room : 0
     },
     add: (assignment) => {
       lastId = CallId.next(lastId, (id) => calls.has(id))

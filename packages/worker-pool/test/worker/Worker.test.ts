@@ -251,6 +251,17 @@ describe("calls are sent ahead to a worker that is quick", () => {
     })
   )
 
+  it.effect("not behind one that has run for longer than those before it", () =>
+    Effect.gen(function* () {
+      const { assign, outcomes, reply, worker } = yield* quick
+      const [, b] = [assign("a"), assign("b")]
+      yield* TestClock.adjust(InFlight.RECALL_AFTER)
+      reply(Kind.Reply.error, b, cancelled)
+      assert.deepStrictEqual(outcomes, ["b NotBegun"])
+      assert.strictEqual(worker.spare(), 0)
+    })
+  )
+
   it.effect("not behind one that is being made to stop, nor while much waits to be written", () =>
     Effect.gen(function* () {
       const { assign, reply, waiting, worker } = yield* quick
