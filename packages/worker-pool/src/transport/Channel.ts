@@ -36,8 +36,6 @@ export interface ChannelOptions {
   readonly events: Events
   /** Largest frame, in bytes. */
   readonly maxFrame: number
-  /** How long the process may live on after it closed its pipes, in milliseconds. Default: 100. */
-  readonly eofGrace?: number
   /** Called with each HELLO, before the events. */
   readonly onHello?: (frame: Frame.Frame) => void
   /** Ends the process and its group, besides the closing of the lifeline. */
@@ -58,8 +56,8 @@ export interface Channel extends Pick<Transport, "send" | "pending" | "kill"> {
 
 /** How much of its standard error is kept for the error that tells of a worker's end, in characters. */
 export const STDERR_TAIL = 65_536
-/** How long a worker may live on after it closed its pipes, in milliseconds. */
-const EOF_GRACE = 100
+/** How long a worker may live on after it closed its pipes, in milliseconds: on a busy machine its end is told late. */
+const EOF_GRACE = 500
 /** How long its last words are waited for after its end: a grandchild may hold its standard output open. In milliseconds. */
 const OUTPUT_GRACE = 150
 /** The same for its last frames, which only a forked child that escaped the runtime's guard can hold up. In milliseconds. */
@@ -129,7 +127,7 @@ export const make = ({ events, later, maxFrame, streams, ...options }: ChannelOp
     events.onClosing()
     // Pipes closed and the process alive: it became another program, or lost its descriptors. It cannot be spoken to any more.
     if (exit === undefined) {
-      later(options.eofGrace ?? EOF_GRACE, () => {
+      later(EOF_GRACE, () => {
         if (exit !== undefined || ended) return
         closedPipes = true
         kill()

@@ -40,8 +40,6 @@ export interface Launched {
 
 /** How long a zygote may take to tell of the end of a worker that was killed, in milliseconds. */
 const ANSWER_GRACE = 3_000
-/** How long a worker may live on after it closed its pipes, in milliseconds: its end is told by another process, which may be busy. */
-const EOF_GRACE = 500
 /** Status of a forked worker that could not connect. */
 const NOT_CONNECTED = 71
 
@@ -114,7 +112,6 @@ export const launch = ({
     const made = Channel.make({
       streams,
       maxFrame,
-      eofGrace: EOF_GRACE,
       onHello: (frame) => {
         stacks = Option.getOrUndefined(Message.readHello(frame))?.stacks ?? undefined
       },

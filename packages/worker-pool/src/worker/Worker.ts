@@ -374,7 +374,8 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       spare,
       hasBegun: (id) => calls.get(id)?.begun ?? true,
       assign: (assignment) => {
-        if (!WorkerState.isAvailable(state) && spare() === 0)
+        // How much it has to spare may have changed since it was asked.
+        if (!WorkerState.isAvailable(state) && !(state === "busy" && options.concurrency === 1))
           throw new Error(`worker ${options.id} was given a call while ${state}`)
         const { id } = calls.add(assignment)
         if (calls.size() === 1) options.onBusy()

@@ -1,5 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import { WorkerPool } from "@fireweed/worker-pool"
 import { noLeaks } from "@fireweed/test-kit/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -11,33 +10,15 @@ import { existsSync } from "node:fs"
 import { createInterface } from "node:readline"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
-import { fixtures, isRunning, pool, until, whole } from "../support.ts"
+import { isRunning, pool, until } from "../support.ts"
 
 noLeaks()
 
 const Pid = { result: Schema.Int }
 const isDeno = "Deno" in globalThis
 
-describe("D61 when the scope of a pool closes, nothing is left", () => {
-  it.live("of idle workers, of busy ones, of ones that do not obey, of their children", () =>
-    Effect.gen(function* () {
-      const scope = yield* Scope.make()
-      const workers = yield* Scope.provide(pool({ size: 4 }), scope)
-      yield* whole(workers, 4)
-      const pids = (yield* workers.snapshot).workers.flatMap((worker) => worker.pid ?? [])
-      assert.strictEqual(pids.length, 4)
-      const grandchild = yield* workers.call("sample:spawn_sleeper", [], Pid)
-      yield* Effect.forkScoped(Effect.exit(workers.call("sample:sleep", [60])), { startImmediately: true })
-      yield* Effect.forkScoped(Effect.exit(workers.call("sample:swallow")), { startImmediately: true })
-      assert.isTrue([...pids, grandchild].every(isRunning))
-      yield* Scope.close(scope, Exit.void)
-      // The grandchild is the init process's to bury now, in its own time.
-      assert.deepStrictEqual(pids.filter(isRunning), [])
-      yield* until("the grandchild's end", () => !isRunning(grandchild))
-    })
-  )
-
-  it.live("and closing twice is closing once; calls after it say so", () =>
+describe("D61 when the scope of a pool closes", () => {
+  it.live("closing twice is closing once; calls after it say so", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const workers = yield* Scope.provide(pool(), scope)
@@ -83,15 +64,6 @@ describe("D61 when this process is killed, nothing is left", () => {
     30_000
   )
 })
-
-it.live("D61 a worker that dies takes its children along", () =>
-  Effect.gen(function* () {
-    const workers = yield* WorkerPool.make({ size: 1, pythonPath: [fixtures], output: "ignore" })
-    const grandchild = yield* workers.call("sample:spawn_sleeper", [], Pid)
-    yield* Effect.flip(workers.call("sample:die", [1]))
-    yield* until("the grandchild's end", () => !isRunning(grandchild))
-  })
-)
 
 it.live("D61 a worker that crashed, was killed, or was ended for not obeying leaves no zombie", () =>
   Effect.gen(function* () {

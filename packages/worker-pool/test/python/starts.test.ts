@@ -146,7 +146,7 @@ describe.each(ways)("workers %s", (_, how) => {
     )
   })
 
-  describe("when the scope closes, nothing is left", () => {
+  describe("D61 when the scope closes, nothing is left", () => {
     it.live("of idle workers, of busy ones, of ones that do not obey, of their children", () =>
       Effect.gen(function* () {
         const scope = yield* Scope.make()
@@ -177,7 +177,7 @@ describe.each(ways)("workers %s", (_, how) => {
     )
   })
 
-  it.live("a worker that dies takes its children along", () =>
+  it.live("D61 a worker that dies takes its children along", () =>
     Effect.gen(function* () {
       const workers = yield* pool()
       const grandchild = yield* workers.call("sample:spawn_sleeper", [], Pid)
