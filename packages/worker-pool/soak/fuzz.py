@@ -6,7 +6,6 @@ Anything but a value, a `Refused`, a `Violation` or the end of the bytes ends it
 import faulthandler
 import json
 import os
-import pickletools
 import resource
 import signal
 import struct
@@ -23,7 +22,6 @@ from fireweed._wire import Closed, Wire
 
 LIMIT = float(sys.argv[1]) / 1000
 LARGE = 16  # MiB: items are of some hundred bytes, so none has a reason to touch that much
-
 
 
 class Fed(Wire):
@@ -92,18 +90,6 @@ def limit_memory(mebibytes):
     resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 
-def has_far_memo(meta):
-    """Whether it puts something far out in the memo: CPython's reader makes its memo twice that long, before anything can be checked.
-
-    The one way known for few bytes to make it touch much memory. Only a parent gone mad writes so, and it could do worse.
-    """
-    try:
-        puts = (arg for op, arg, _ in pickletools.genops(meta) if op.name in ("LONG_BINPUT", "PUT"))
-        return any(index > 1 << 16 for index in puts)
-    except Exception:
-        return False
-
-
 def main():
     readers = {b"F": ("frames", read_frames), b"P": ("pickles", read_pickle)}
     figures, worst, began = {}, {"frames": 0, "pickles": 0}, peak()
@@ -125,13 +111,8 @@ def main():
         except BaseException as error:
             raise AssertionError("%s %s %r" % (name, meta.hex(), buffers)) from error
         took, growth = perf_counter() - start, peak() - before
-        if growth > LARGE or took > 0.02:
-            far = has_far_memo(meta if kind == b"P" else meta[_frame.SIZE :])
-            if not far and (growth > LARGE or took > LIMIT):
-                text = "%s: %d ms, %d MiB, %s: %s"
-                raise AssertionError(text % (name, took * 1000, growth, outcome, meta.hex()))
-            if far:
-                name += " with a far memo"
+        if growth > LARGE or took > LIMIT:
+            raise AssertionError("%s: %d ms, %d MiB, %s: %s" % (name, took * 1000, growth, outcome, meta.hex()))
         worst[name] = max(worst.get(name, 0), took)
         figure = "%s, %s" % (name, outcome)
         figures[figure] = figures.get(figure, 0) + 1

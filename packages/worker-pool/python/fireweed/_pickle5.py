@@ -4,7 +4,7 @@ import re
 from _io import BytesIO
 from _pickle import Pickler, Unpickler
 
-from . import _ext
+from . import _ext, _opcodes
 from ._builtins import __builtins__
 from ._errors import NotLoaded, Refused, clip, type_name
 from ._json import surrogate_pair
@@ -45,6 +45,7 @@ class Pickle:
 
 
 def _load(reader, meta, buffers):
+    _opcodes.check(meta)
     stream = BytesIO(meta)
     try:
         value = reader(stream, buffers=buffers).load()

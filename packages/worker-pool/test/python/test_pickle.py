@@ -11,6 +11,7 @@ import pathlib
 import pickle
 import struct
 import sys
+import tracemalloc
 import unittest
 import uuid
 import zoneinfo
@@ -59,6 +60,16 @@ VALUES = [
     collections.OrderedDict([("b", 1), ("a", 2)]), collections.defaultdict(list, {1: [2]}), collections.defaultdict(None, {1: 2}),
     collections.Counter("aab"), collections.deque([1, 2], 3), array.array("d", [1.5, 2.5]), array.array("B"),
 ]  # fmt: skip
+
+
+def peak(run):
+    """The most memory that it takes at a time, in bytes."""
+    tracemalloc.start()
+    try:
+        run()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def through(value):
@@ -161,6 +172,23 @@ class Refusals(unittest.TestCase):
         for data in attacks:
             with self.subTest(data[:40]):
                 self.assertRaises(Refused, Pickle.decode, data)
+
+    def test_a_far_place_in_the_memo_takes_no_memory(self):
+        puts = (b"r\xff\xff\xff\x05", b"p99999999\n", b"p 9_9_9_9_9_9_9_9\n")
+        leads = (b"N", b"X\x80\x00\x00\x00" + b"pr\xff\xff" * 32, b"\x8c\x05prprp", b"Kr", b"Mrp", b"Jrrrr", b"Gprprprpr", b"C\x02rp", b"\x8a\x02pr")
+        for put in puts:
+            for lead in leads:
+                data = b"\x80\x05" + lead + put + b"."
+                for meta in (data, memoryview(data)):
+                    with self.subTest(put=put, lead=lead):
+                        self.assertLess(peak(lambda: self.assertRaises(Refused, Pickle.decode, meta)), 100_000)
+
+    def test_opcodes_are_told_from_what_looks_like_them(self):
+        looks_like_puts = ["p999999\nr\x7f\x7f\x7f\x7f" * 9, "r" * 31, "r" * 32, b"p" * 300, int.from_bytes(b"rp" * 99, "little"), 0x72, 0x7272, 0x72727272]
+        for value in VALUES:
+            with self.subTest(value):
+                self.assertIsInstance(through([looks_like_puts, value]), list)
+        self.assertEqual(through(looks_like_puts * 600), looks_like_puts * 600)
 
     def test_a_class_that_is_not_loaded_is_not_imported(self):
         sys.modules.pop("antigravity", None)

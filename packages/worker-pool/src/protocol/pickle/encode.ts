@@ -87,7 +87,7 @@ class Encoder {
 
   encode(value: unknown, root: string | ReadonlyArray<string>): Encoded | EncodeRefusal {
     try {
-      this.#writer.short(Op.PROTO, Op.PROTOCOL)
+      this.#writer.begin()
       this.#value(value)
       for (let next = this.#unfilled.pop(); next !== undefined; next = this.#unfilled.pop()) {
         this.#path = next.path

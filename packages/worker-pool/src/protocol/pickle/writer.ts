@@ -15,6 +15,9 @@ const LARGE = 32_768
 /** Longest text that is written unit by unit, which for so few is faster than the native writer. */
 const SHORT = 24
 
+/** Length of PROTO and FRAME with their arguments, in bytes. */
+const HEAD = 11
+
 const NO_BYTES = Buffer.alloc(0)
 
 export class Writer {
@@ -23,12 +26,25 @@ export class Writer {
   #start = 0
   #at = 0
   #pieces: Array<Uint8Array> = []
+  /** The first of them. */
+  #head: Buffer = NO_BYTES
 
-  /** What was written since the last call. */
+  /** The beginning of a pickle. All of it is one frame: CPython reads what it has a frame of three times as fast. */
+  begin(): void {
+    const at = this.#room(HEAD)
+    this.#chunk[at] = Op.PROTO
+    this.#chunk[at + 1] = Op.PROTOCOL
+    this.#chunk[at + 2] = Op.FRAME
+  }
+
+  /** What was written since {@link begin}. */
   take(): ReadonlyArray<Uint8Array> {
     this.#cut()
     const pieces = this.#pieces
     this.#pieces = []
+    const length = pieces.reduce((sum, piece) => sum + piece.length, -HEAD)
+    this.#head.writeUInt32LE(length % 2 ** 32, 3)
+    this.#head.writeUInt32LE(Math.floor(length / 2 ** 32), 7)
     if (this.#chunk.length > CHUNK) this.#chunk = NO_BYTES
     this.#start = this.#at = Math.min(this.#at, this.#chunk.length)
     return pieces
@@ -149,7 +165,9 @@ export class Writer {
 
   #cut(): void {
     if (this.#at === this.#start) return
-    this.#pieces.push(this.#chunk.subarray(this.#start, this.#at))
+    const piece = this.#chunk.subarray(this.#start, this.#at)
+    if (this.#pieces.length === 0) this.#head = piece
+    this.#pieces.push(piece)
     this.#start = this.#at
   }
 
