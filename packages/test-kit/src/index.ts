@@ -1,2 +1,3 @@
+export * as Faults from "./Faults.ts"
 export * as Fixture from "./Fixture.ts"
 export * as Leaks from "./Leaks.ts"
