@@ -16,15 +16,13 @@
  * if (seen.join() !== "row,FaultInjected,row") throw new Error("expected the second to fail")
  * ```
  */
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Random from "effect/Random"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import type * as Cause from "effect/Cause"
+import { check } from "./internal/faultPlan.ts"
 import * as Strikes from "./internal/strikes.ts"
 
 /**
@@ -55,7 +53,11 @@ export interface Rule {
   readonly at: string
   readonly fault: Fault
   /** At which passages of the point: the nth (from 1), every so many, or with a chance from 0 to 1. Default: at each. */
-  readonly when?: { readonly nth: number } | { readonly every: number } | { readonly chance: number } | undefined
+  readonly when?:
+    | { readonly nth: number }
+    | { readonly every: number }
+    | { readonly chance: number }
+    | undefined
   /** Strikes so many times at most. Default: no limit. */
   readonly times?: number | undefined
 }
@@ -228,42 +230,3 @@ export const make = (plan: Plan): Effect.Effect<Faults> =>
       strikes
     }
   })
-
-const isDuration = (u: unknown): u is Duration.Input =>
-  (typeof u === "number" || typeof u === "string" || typeof u === "object") &&
-  u !== null &&
-  Option.exists(
-    Duration.fromInput(u as Duration.Input),
-    (duration) => Duration.isFinite(duration) && !Duration.isNegative(duration)
-  )
-
-const Count = Schema.Int.check(Schema.isGreaterThan(0))
-
-const PlanSchema = Schema.Struct({
-  seed: Schema.optional(Schema.Union([Schema.Number, Schema.String])),
-  rules: Schema.Array(
-    Schema.Struct({
-      at: Schema.NonEmptyString,
-      fault: Schema.Union([
-        Schema.Struct({ _tag: Schema.Literals(["Kill", "Corrupt", "Starve"]) }),
-        Schema.Struct({
-          _tag: Schema.Literals(["Stop", "Slow"]),
-          duration: Schema.declare(isDuration, { expected: "a duration" })
-        })
-      ]),
-      when: Schema.optional(
-        Schema.Union([
-          Schema.Struct({ nth: Count }),
-          Schema.Struct({ every: Count }),
-          Schema.Struct({ chance: Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 1 })) })
-        ])
-      ),
-      times: Schema.optional(Count)
-    })
-  )
-})
-
-const check = (plan: Plan): void => {
-  const read = Schema.decodeUnknownResult(PlanSchema)(plan, { onExcessProperty: "error" })
-  if (Result.isFailure(read)) throw new TypeError(`not a plan of faults: ${read.failure.message}`)
-}

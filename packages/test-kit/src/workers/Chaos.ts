@@ -100,73 +100,77 @@ export class InvariantBroken extends InvariantBrokenBase {
  */
 export const run = (options: Options): Effect.Effect<Report, InvariantBroken | CallError.StartError> =>
   Effect.gen(function* () {
-      const clock = yield* Clock.Clock
-      const began = clock.currentTimeMillisUnsafe()
-      const order: Array<string> = []
-      const ends: Record<string, number> = {}
-      const broken: Array<string> = []
-      const note = (what: string): void =>
-        void order.push(`${clock.currentTimeMillisUnsafe() - began} ms: ${what}`)
+    const clock = yield* Clock.Clock
+    const began = clock.currentTimeMillisUnsafe()
+    const order: Array<string> = []
+    const ends: Record<string, number> = {}
+    const broken: Array<string> = []
+    const note = (what: string): void =>
+      void order.push(`${clock.currentTimeMillisUnsafe() - began} ms: ${what}`)
 
-      const faults = yield* Faults.make(options.plan)
-      const noted: Faults.Faults = {
-        ...faults,
-        passUnsafe: (point) => {
-          const fault = faults.passUnsafe(point)
-          if (fault !== undefined) note(`${fault._tag} at ${point}`)
-          return fault
-        }
+    const faults = yield* Faults.make(options.plan)
+    const noted: Faults.Faults = {
+      ...faults,
+      passUnsafe: (point) => {
+        const fault = faults.passUnsafe(point)
+        if (fault !== undefined) note(`${fault._tag} at ${point}`)
+        return fault
       }
-      const pool = yield* WorkerPool.make({
-        ...options.pool,
-        connect: FaultyTransport.around(noted, options.connect)
-      })
-      yield* Effect.forkScoped(
-        Stream.runForEach(pool.events, (event) => Effect.sync(() => note(nameOf(event)))),
-        { startImmediately: true }
+    }
+    const pool = yield* WorkerPool.make({
+      ...options.pool,
+      connect: FaultyTransport.around(noted, options.connect)
+    })
+    yield* Effect.forkScoped(
+      Stream.runForEach(pool.events, (event) => Effect.sync(() => note(nameOf(event)))),
+      { startImmediately: true }
+    )
+    const full = (yield* pool.snapshot).workers.length
+
+    const piece = (index: number): Effect.Effect<void> => {
+      let endings = 0
+      const ended = (how: string): void => {
+        note(`${index} ${how}`)
+        ends[how] = (ends[how] ?? 0) + 1
+        if (++endings > 1) broken.push(`${index} ended ${endings} times`)
+      }
+      return options.load(pool, index).pipe(
+        Effect.timeoutOption(options.endsWithin ?? "1 minute"),
+        Effect.exit,
+        Effect.map((exit) => {
+          if (Exit.isFailure(exit)) {
+            const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+            if (error === undefined) broken.push(`${index} died: ${Cause.pretty(exit.cause)}`)
+            return ended(error?._tag ?? "died")
+          }
+          if (Option.isNone(exit.value)) broken.push(`${index} did not end in time`)
+          return ended(Option.isNone(exit.value) ? "did not end" : "ok")
+        })
       )
-      const full = (yield* pool.snapshot).workers.length
+    }
 
-      const piece = (index: number): Effect.Effect<void> => {
-        let endings = 0
-        const ended = (how: string): void => {
-          note(`${index} ${how}`)
-          ends[how] = (ends[how] ?? 0) + 1
-          if (++endings > 1) broken.push(`${index} ended ${endings} times`)
-        }
-        return options.load(pool, index).pipe(
-          Effect.timeoutOption(options.endsWithin ?? "1 minute"),
-          Effect.exit,
-          Effect.map((exit) => {
-            if (Exit.isFailure(exit)) {
-              const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-              if (error === undefined) broken.push(`${index} died: ${Cause.pretty(exit.cause)}`)
-              return ended(error?._tag ?? "died")
-            }
-            if (Option.isNone(exit.value)) broken.push(`${index} did not end in time`)
-            return ended(Option.isNone(exit.value) ? "did not end" : "ok")
-          })
-        )
-      }
-
-      yield* Effect.forEach(Array.from({ length: options.calls }, (_, index) => index), piece, {
+    yield* Effect.forEach(
+      Array.from({ length: options.calls }, (_, index) => index),
+      piece,
+      {
         concurrency: options.concurrency ?? 8,
         discard: true
-      })
-      yield* faults.end
+      }
+    )
+    yield* faults.end
 
-      const over = clock.currentTimeMillisUnsafe()
-      const size = Math.max(full, options.pool?.size ?? 0)
-      const whole = yield* isWhole(pool, size).pipe(
-        Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (yes) => yes }),
-        Effect.timeoutOption(options.wholeWithin ?? "1 minute")
-      )
-      if (Option.isNone(whole))
-        broken.push(`the pool is not whole again: ${JSON.stringify(yield* pool.snapshot)}`)
-      if (broken.length > 0) return yield* new InvariantBroken({ broken, order })
-      return { order, strikes: faults.strikes, ends, wholeAfter: clock.currentTimeMillisUnsafe() - over }
+    const over = clock.currentTimeMillisUnsafe()
+    const size = Math.max(full, options.pool?.size ?? 0)
+    const whole = yield* isWhole(pool, size).pipe(
+      Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (yes) => yes }),
+      Effect.timeoutOption(options.wholeWithin ?? "1 minute")
+    )
+    if (Option.isNone(whole))
+      broken.push(`the pool is not whole again: ${JSON.stringify(yield* pool.snapshot)}`)
+    if (broken.length > 0) return yield* new InvariantBroken({ broken, order })
+    return { order, strikes: faults.strikes, ends, wholeAfter: clock.currentTimeMillisUnsafe() - over }
     // What the pool leaves to chance, such as when it tries again, is the seed's, too.
-    }).pipe(Effect.scoped, Random.withSeed(options.plan.seed ?? 0))
+  }).pipe(Effect.scoped, Random.withSeed(options.plan.seed ?? 0))
 
 /**
  * A piece of load that holds a session to its word: its object counts, so each answer of `method` with the argument 1 is one more than the
@@ -211,7 +215,10 @@ const isWhole = (pool: WorkerPool.WorkerPool, size: number): Effect.Effect<boole
   Effect.map(
     pool.snapshot,
     ({ queued, running, workers }) =>
-      workers.length >= size && queued === 0 && running === 0 && workers.every(({ state }) => state === "ready")
+      workers.length >= size &&
+      queued === 0 &&
+      running === 0 &&
+      workers.every(({ state }) => state === "ready")
   )
 
 const nameOf = (event: { readonly _tag: string; readonly worker?: string; readonly to?: string }): string =>

@@ -20,7 +20,7 @@
  * ```
  */
 import { CallError } from "@fireweed/worker-pool"
-import type { Frame} from "@fireweed/worker-pool/protocol";
+import type { Frame } from "@fireweed/worker-pool/protocol"
 import { Kind } from "@fireweed/worker-pool/protocol"
 import type { Transport } from "@fireweed/worker-pool/transport"
 import type * as Duration from "effect/Duration"
@@ -124,14 +124,12 @@ interface Lane {
 
 const lane = (later: (duration: Duration.Input, run: () => void) => void): Lane => {
   let holds = 0
-  let waiting: Array<() => void> = []
+  const waiting: Array<() => void> = []
   let opened = false
+  const first = (): (() => void) | undefined => (opened || holds === 0 ? waiting.shift() : undefined)
   const flush = (): void => {
-    while (opened || holds === 0) {
-      const next = waiting.shift()
-      if (next === undefined) return
-      next()
-    }
+    // What it lets pass may hold the rest.
+    for (let next = first(); next !== undefined; next = first()) next()
   }
   return {
     isFree: () => holds === 0 && waiting.length === 0,

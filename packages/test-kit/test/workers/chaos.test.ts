@@ -107,8 +107,13 @@ describe("a faulty transport", () => {
 
   it.effect("keeps a worker from starting, as often as it says", () =>
     Effect.gen(function* () {
-      const { faults, pool } = yield* struck({ at: "start", fault: Faults.kill, when: { nth: 2 } }, { size: 2 })
-      yield* inVirtualTime(Effect.repeat(Effect.delay(pool.snapshot, 5), { until: ({ workers }) => workers.length === 2 }))
+      const { faults, pool } = yield* struck(
+        { at: "start", fault: Faults.kill, when: { nth: 2 } },
+        { size: 2 }
+      )
+      yield* inVirtualTime(
+        Effect.repeat(Effect.delay(pool.snapshot, 5), { until: ({ workers }) => workers.length === 2 })
+      )
       assert.deepStrictEqual(
         faults.strikes.map(({ point }) => point),
         ["start"]
@@ -143,12 +148,21 @@ const storm = (seed: number, options: Partial<Chaos.Options> = {}) =>
     Chaos.run({
       plan: plan(seed),
       connect: MockWorker.connect(script),
-      pool: { size: 4, crashLoop: { deaths: 1_000 }, queue: { timeout: "10 minutes" }, heartbeat: { killAfter: "5 seconds" } },
+      pool: {
+        size: 4,
+        crashLoop: { deaths: 1_000 },
+        queue: { timeout: "10 minutes" },
+        heartbeat: { killAfter: "5 seconds" }
+      },
       calls: 200,
       load,
       ...options
     })
   )
+
+/** What is told when no fault is needed for it. */
+const broken = (options: Partial<Chaos.Options>) =>
+  Effect.flip(storm(4, { calls: 5, plan: { rules: [] }, ...options }))
 
 describe("chaos", () => {
   it.effect("each call ends once, sessions keep their word, and the pool is whole again", () =>
@@ -158,10 +172,13 @@ describe("chaos", () => {
       assert.strictEqual(count, 200)
       assert.isAbove(report.ends["ok"] ?? 0, 100)
       assert.isAbove(report.ends["WorkerLost"] ?? 0, 0)
-      assert.deepStrictEqual(
-        [...new Set(report.strikes.map(({ fault }) => fault))].toSorted(),
-        ["Corrupt", "Kill", "Slow", "Starve", "Stop"]
-      )
+      assert.deepStrictEqual([...new Set(report.strikes.map(({ fault }) => fault))].toSorted(), [
+        "Corrupt",
+        "Kill",
+        "Slow",
+        "Starve",
+        "Stop"
+      ])
     })
   )
 
@@ -177,7 +194,6 @@ describe("chaos", () => {
 
   it.effect("a promise that is not kept is told, with what came before", () =>
     Effect.gen(function* () {
-      const broken = (options: Partial<Chaos.Options>) => Effect.flip(storm(4, { calls: 5, plan: { rules: [] }, ...options }))
       const hangs = yield* broken({ load: () => Effect.never, endsWithin: "1 second" })
       assert.include(hangs.message, "0 did not end in time")
       const dies = yield* broken({ load: () => Effect.die(new Error("boom")) })

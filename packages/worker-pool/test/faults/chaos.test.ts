@@ -40,7 +40,12 @@ it.live(
         calls: 150,
         load: (pool, index) =>
           index % 10 === 0
-            ? Chaos.countingSession(pool, { key: `s${index}`, target: "sample:Counter", method: "add", calls: 5 })
+            ? Chaos.countingSession(pool, {
+                key: `s${index}`,
+                target: "sample:Counter",
+                method: "add",
+                calls: 5
+              })
             : pool.call("operator:add", [index, 1], { idempotent: index % 2 === 0 })
       })
       assert.isAbove(report.ends["ok"] ?? 0, 75)
