@@ -1,10 +1,10 @@
 /**
- * Processes that outlive a test: whatever it started and did not end is found, with its descendants, and named.
+ * What outlives a test: processes, their descendants, descriptors, timers, listeners, fibers and temporary files that were not there before,
+ * each named with where it was made.
  *
- * On Linux orphans are found as well, by a marker in the environment that every process started after the first snapshot inherits. Elsewhere
- * there is only `ps`, which finds children and their descendants, but not what was left by a parent that is gone.
+ * While a check is active, it takes notes: it has hooks in the runtime, in `node:fs` and `node:events`, and in Effect's fibers, all of which
+ * are gone when the last check ends; and temporary files go to a folder of its own, which is removed then.
  */
-import process from "node:process"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
@@ -12,110 +12,130 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Processes from "./internal/Processes.ts"
+import * as Scope from "effect/Scope"
+import * as Origin from "./internal/leaks/Origin.ts"
+import type { Found } from "./internal/leaks/Watcher.ts"
+import * as Watchers from "./internal/leaks/Watchers.ts"
 import * as RealTime from "./internal/RealTime.ts"
 
 /**
- * The processes that come from this one, at a moment.
+ * What can be left. `process`: a child, or one that comes from a child; `descriptor`: a file, a socket, a pipe that is open; `timer`: one
+ * that holds the program; `listener`: on an emitter that was there before; `fiber`: one that has not ended; `file`: a temporary file.
+ *
+ * @category models
+ */
+export type Kind = "process" | "descriptor" | "timer" | "listener" | "fiber" | "file"
+
+const KINDS: ReadonlyArray<Kind> = ["process", "descriptor", "timer", "listener", "fiber", "file"]
+
+/**
+ * Something that should not be there.
+ *
+ * @category models
+ */
+export interface Leak {
+  readonly kind: Kind
+  /** What it is: a command with its number, a path, the delay of a timer. */
+  readonly what: string
+  /** Where it was made, as lines of a stack, the innermost first; empty where the runtime does not tell. */
+  readonly origin: ReadonlyArray<string>
+  /** The number of the process. */
+  readonly pid?: number
+}
+
+/**
+ * What there was at a moment.
  *
  * @category models
  */
 export interface Snapshot {
-  readonly processes: ReadonlyArray<LeakedProcess>
-}
-
-/**
- * A process that should not be there.
- *
- * @category models
- */
-export interface LeakedProcess {
-  readonly pid: number
-  /** Its parent; 1, or another that collects orphans, when that is gone. */
-  readonly ppid: number
-  /** What it was started with. */
-  readonly command: string
-  /** In milliseconds. */
-  readonly age: number
-  /** As `ps` names it: `R` runs, `S` sleeps, `T` is stopped. */
-  readonly state: string
-  /** When it began, in a unit of the system's: tells it from another with the same number. */
-  readonly began: string
+  readonly known: ReadonlyMap<Kind, ReadonlySet<string>>
 }
 
 /**
  * @category models
  */
 export interface Options {
-  /** How long processes that are just leaving are waited for, in real time. Default: 2 seconds. */
+  /** How long what is just leaving is waited for, in real time. Default: 2 seconds. */
   readonly timeout?: Duration.Input | undefined
+  /** What is looked for. Default: everything. */
+  readonly kinds?: ReadonlyArray<Kind> | undefined
 }
 
-const LeakedProcessesBase: new (args: {
-  readonly processes: ReadonlyArray<LeakedProcess>
-}) => Cause.YieldableError & {
-  readonly _tag: "LeakedProcesses"
-  readonly processes: ReadonlyArray<LeakedProcess>
-} = Data.TaggedError("LeakedProcesses")
+const LeakedBase: new (args: { readonly leaks: ReadonlyArray<Leak> }) => Cause.YieldableError & {
+  readonly _tag: "Leaked"
+  readonly leaks: ReadonlyArray<Leak>
+} = Data.TaggedError("Leaked")
 
 /**
- * Processes are left that were not there before. They are not killed.
+ * Something is left that was not there before. It is left as it is, but for temporary files.
  *
  * @category errors
  */
-export class LeakedProcesses extends LeakedProcessesBase {
+export class Leaked extends LeakedBase {
   override get message(): string {
-    const { length } = this.processes
-    const lines = this.processes.map(
-      ({ age, command, pid, ppid, state }) =>
-        `\n  pid ${pid}, parent ${ppid}, ${states.get(state.charAt(0)) ?? state}, ${(age / 1_000).toFixed(1)} s old: ${command}`
-    )
-    return `${length} ${length === 1 ? "process is" : "processes are"} left; end what you start, in a scope${lines.join("")}`
+    const { length } = this.leaks
+    const lines = this.leaks.map(({ kind, origin, what }) => {
+      const made = origin.length === 0 ? ["made where the runtime does not tell"] : origin
+      return [`\n  ${kind}: ${what}`, ...made].join("\n    ")
+    })
+    return `${length} ${length === 1 ? "thing is" : "things are"} left; end what you start, in a scope${lines.join("")}`
   }
 }
 
 /**
- * The processes that come from this one now. The first snapshot puts the marker `FIREWEED_LEAKS` in this process's environment.
+ * Begins to watch, until the scope closes, and remembers what there is now.
  *
  * @category constructors
  */
-export const snapshot: Effect.Effect<Snapshot> = Effect.sync(() => {
-  const marker = mark()
-  return { processes: Processes.descendants(Processes.list(marker), process.pid) }
-})
+export const snapshot: Effect.Effect<Snapshot, never, Scope.Scope> = Effect.map(
+  Effect.acquireRelease(Effect.sync(Watchers.start), () => Effect.sync(Watchers.stop)),
+  () => ({
+    known: new Map(KINDS.map((kind) => [kind, new Set(Watchers.watchers[kind].list().map(({ key }) => key))]))
+  })
+)
 
 /**
- * Waits until there is no process but those of the snapshot; fails when some are left after the time limit.
+ * Waits until there is nothing but what the snapshot has; fails when something is left after the time limit.
  *
  * @category checks
  */
-export const verify = (before: Snapshot, options: Options = {}): Effect.Effect<void, LeakedProcesses> =>
-  Effect.suspend(() => {
-    const { timeout } = decode(options)
-    const known = new Set(before.processes.map(identity))
-    const left = Effect.map(snapshot, ({ processes }) => processes.filter((one) => !known.has(identity(one))))
-    const wait = (polls: number): Effect.Effect<void, LeakedProcesses> =>
-      Effect.flatMap(left, (processes) => {
-        if (processes.length === 0) return Effect.void
-        if (polls <= 0) return Effect.fail(new LeakedProcesses({ processes }))
-        return Effect.andThen(Effect.sleep(POLL), wait(polls - 1))
+export const verify = (before: Snapshot, options: Options = {}): Effect.Effect<void, Leaked> =>
+  Effect.withFiber((fiber) => {
+    const { kinds, timeout } = decode(options)
+    const left = (): ReadonlyArray<Leak> =>
+      kinds.flatMap((kind) => {
+        const known = before.known.get(kind)
+        return Watchers.watchers[kind]
+          .list()
+          .filter(({ key }) => known?.has(key) !== true)
+          .filter(({ key }) => kind !== "fiber" || key !== String(fiber.id))
+          .map((found) => toLeak(kind, found))
+          .filter(({ origin }) => !Origin.isRunners(origin))
       })
-    return RealTime.live(wait(Math.ceil(timeout / POLL)))
+    const wait = (polls: number): Effect.Effect<void, Leaked> =>
+      Effect.suspend(() => {
+        const leaks = left()
+        if (leaks.length === 0) return Effect.void
+        if (polls <= 0) return Effect.fail(new Leaked({ leaks }))
+        return Effect.andThen(Effect.sleep(POLL), Effect.andThen(settled, wait(polls - 1)))
+      })
+    return RealTime.live(Effect.andThen(settled, wait(Math.ceil(timeout / POLL))))
   })
 
 /**
- * Runs the effect, and fails if it leaves a process behind; its own failure is told as well. Run one at a time: what others start
- * meanwhile cannot be told apart.
+ * Runs the effect, and fails if it leaves something behind; its own failure is told as well. Run one at a time: what others make meanwhile
+ * cannot be told apart.
  *
  * ```ts
  * import { Leaks } from "@fireweed/test-kit"
  * import * as Effect from "effect/Effect"
  * import { spawn } from "node:child_process"
  *
- * const careless = Effect.sync(() => spawn("sleep", ["5"]))
+ * const careless = Effect.sync(() => spawn("sleep", ["5"], { stdio: "ignore" }))
  * const error = await Effect.runPromise(Effect.flip(Leaks.check(careless, { timeout: "50 millis" })))
- * for (const { command, pid } of error.processes) {
- *   if (!command.endsWith("sleep 5")) throw new Error("expected the process that was left")
+ * for (const { kind, pid, what } of error.leaks) {
+ *   if (kind !== "process" || pid === undefined || !what.endsWith("sleep 5")) throw new Error(error.message)
  *   process.kill(pid)
  * }
  * ```
@@ -125,42 +145,38 @@ export const verify = (before: Snapshot, options: Options = {}): Effect.Effect<v
 export const check = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   options: Options = {}
-): Effect.Effect<A, E | LeakedProcesses, R> =>
-  Effect.flatMap(snapshot, (before) =>
-    Effect.flatMap(Effect.exit(effect), (exit) =>
-      Effect.flatMap(Effect.exit(verify(before, options)), (verdict) => {
-        if (Exit.isSuccess(verdict)) return exit
-        return Exit.failCause(Exit.isSuccess(exit) ? verdict.cause : Cause.combine(exit.cause, verdict.cause))
-      })
+): Effect.Effect<A, E | Leaked, R> =>
+  Effect.scopedWith((scope) =>
+    Effect.flatMap(Scope.provide(snapshot, scope), (before) =>
+      Effect.flatMap(Effect.exit(effect), (exit) =>
+        Effect.flatMap(Effect.exit(verify(before, options)), (verdict) => {
+          if (Exit.isSuccess(verdict)) return exit
+          return Exit.failCause(
+            Exit.isSuccess(exit) ? verdict.cause : Cause.combine(exit.cause, verdict.cause)
+          )
+        })
+      )
     )
   )
+
+/** A timer in whose callback we are has not ended; after a turn of the event loop it has. */
+const settled = Effect.yieldNow
 
 /** Time between two looks, in milliseconds. */
 const POLL = 20
 
-const VARIABLE = "FIREWEED_LEAKS"
-let value: string | undefined
-
-/** `NAME=value`. A process that is itself the child of one that looks for leaks has a value of its own. */
-const mark = (): string => {
-  value ??= `${process.pid}-${crypto.randomUUID()}`
-  process.env[VARIABLE] = value
-  return `${VARIABLE}=${value}`
-}
-
-const identity = ({ began, pid }: LeakedProcess): string => `${pid} ${began}`
-
-const states = new Map([
-  ["R", "runs"],
-  ["S", "sleeps"],
-  ["D", "waits for the disk"],
-  ["T", "is stopped"],
-  ["t", "is traced"],
-  ["I", "idles"]
-])
+const toLeak = (kind: Kind, { origin, pid, what }: Found): Leak => ({
+  kind,
+  what,
+  origin: origin(),
+  ...(pid === undefined ? {} : { pid })
+})
 
 const decodeOptions = Schema.decodeUnknownResult(
-  Schema.Struct({ timeout: RealTime.Millis.pipe(Schema.withDecodingDefault(Effect.succeed(2_000))) }),
+  Schema.Struct({
+    timeout: RealTime.Millis.pipe(Schema.withDecodingDefault(Effect.succeed(2_000))),
+    kinds: Schema.Array(Schema.Literals(KINDS)).pipe(Schema.withDecodingDefault(Effect.succeed(KINDS)))
+  }),
   { onExcessProperty: "error" }
 )
 

@@ -1,3 +1,8 @@
+export * as Breakpoints from "./Breakpoints.ts"
+export * as Dependency from "./Dependency.ts"
+export { eventually, type EventuallyOptions, NeverHappened } from "./eventually.ts"
 export * as Faults from "./Faults.ts"
 export * as Fixture from "./Fixture.ts"
 export * as Leaks from "./Leaks.ts"
+export * as Telemetry from "./Telemetry.ts"
+export * as Timeline from "./Timeline.ts"

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 
@@ -52,3 +53,21 @@ export const Millis: Schema.Codec<number, Duration.Input> = Schema.declare(
     })
   )
 )
+
+/** Decodes one such option of a constructor; what makes no sense is refused by name. */
+export const millis = (constructor: string, option: string, value: Duration.Input): number =>
+  Result.getOrThrowWith(
+    decodeMillis(value),
+    (error) => new TypeError(`${constructor}: ${option}: ${error.message}`)
+  )
+
+/** The same for a point in time, which may be zero. */
+export const instant = (constructor: string, option: string, value: Duration.Input): number =>
+  Option.match(Option.filter(Duration.fromInput(value), Duration.isFinite), {
+    onSome: (duration) => Duration.toMillis(duration),
+    onNone: () => {
+      throw new TypeError(`${constructor}: ${option}: expected a finite duration`)
+    }
+  })
+
+const decodeMillis = Schema.decodeUnknownResult(Millis)

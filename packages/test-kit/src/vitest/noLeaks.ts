@@ -1,6 +1,7 @@
 /** {@link Leaks} as hooks of vitest. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest"
 import * as Leaks from "../Leaks.ts"
 
@@ -8,8 +9,9 @@ import * as Leaks from "../Leaks.ts"
 const MARGIN = 5_000
 
 /**
- * Fails when processes are left by the file, or by the `describe` it is called in; with `{ per: "test" }` by each test, which costs some
- * milliseconds a test, and cannot be told apart when tests run concurrently.
+ * Fails when the file, or the `describe` it is called in, leaves something behind: a process, a descriptor, a timer, a listener, a fiber, a
+ * temporary file; with `{ per: "test" }` when a test does, which costs some milliseconds a test, and cannot be told apart when tests run
+ * concurrently.
  *
  * Call it first: hooks registered later run before it, and what they end is no leak.
  *
@@ -25,11 +27,16 @@ export const noLeaks = (
   options: Leaks.Options & { readonly per?: "file" | "test" | undefined } = {}
 ): void => {
   const { per = "file", ...rest } = options
-  let before: Leaks.Snapshot = { processes: [] }
+  let check: { readonly scope: Scope.Closeable; readonly before: Leaks.Snapshot } | undefined
   const remember = async (): Promise<void> => {
-    before = await Effect.runPromise(Leaks.snapshot)
+    const scope = Scope.makeUnsafe()
+    check = { scope, before: await Effect.runPromise(Scope.provide(Leaks.snapshot, scope)) }
   }
-  const verify = (): Promise<void> => Effect.runPromise(Leaks.verify(before, rest))
+  const verify = async (): Promise<void> => {
+    if (check === undefined) return
+    const { before, scope } = check
+    await Effect.runPromise(Effect.onExit(Leaks.verify(before, rest), (exit) => Scope.close(scope, exit)))
+  }
   const limit = Duration.toMillis(Duration.fromInputUnsafe(options.timeout ?? "2 seconds")) + MARGIN
   if (per === "file") {
     beforeAll(remember)

@@ -26,8 +26,8 @@ test("a fixture whose process is dead already is released without an error, and 
 
 test("a leak is found and named", async () => {
   const error = await Effect.runPromise(
-    Effect.scoped(Effect.flip(Leaks.check(sleeper, { timeout: "40 millis" })))
+    Effect.scoped(Effect.flip(Leaks.check(sleeper, { timeout: "40 millis", kinds: ["process"] })))
   )
   ok(error.message.includes("sleep 67"), error.message)
-  strictEqual(error.processes.length, 1)
+  strictEqual(error.leaks.length, 1)
 })

@@ -5,6 +5,59 @@
 import { execFileSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import process from "node:process"
+import * as Handles from "./Handles.ts"
+import * as Origin from "./Origin.ts"
+import type { Watcher } from "./Watcher.ts"
+
+/**
+ * Those that come from this one. On Linux orphans are found as well, by a marker in the environment that every process started while
+ * somebody watches inherits. Elsewhere there is only `ps`, which finds children and their descendants, but not what was left by a parent
+ * that is gone.
+ */
+export const processes: Watcher = {
+  start: () => {
+    const before = process.env[VARIABLE]
+    process.env[VARIABLE] = mark()
+    return () => {
+      if (before === undefined) delete process.env[VARIABLE]
+      else process.env[VARIABLE] = before
+    }
+  },
+  list: () => {
+    const all = list(`${VARIABLE}=${mark()}`)
+    const parents = new Map(all.map(({ pid, ppid }) => [pid, ppid]))
+    return descendants(all, process.pid).map(({ age, began, command, pid, ppid, state }) => ({
+      key: `${pid} ${began}`,
+      what: `pid ${pid}, parent ${ppid}, ${STATES.get(state.charAt(0)) ?? state}, ${(age / 1_000).toFixed(1)} s old: ${command}`,
+      origin: originOf(pid, parents),
+      pid
+    }))
+  }
+}
+
+/** Where it was started; for one that comes from a child, where the child was. */
+const originOf = (pid: number, parents: ReadonlyMap<number, number>): Origin.Origin => {
+  for (let one: number | undefined = pid; one !== undefined && one > 1; one = parents.get(one)) {
+    const origin = Handles.originOf("pid", one)
+    if (origin !== undefined) return origin
+  }
+  return Origin.unknown
+}
+
+const VARIABLE = "FIREWEED_LEAKS"
+
+/** A process that is itself the child of one that looks for leaks has a value of its own. */
+const mark = (): string => (marker ??= `${process.pid}-${crypto.randomUUID()}`)
+let marker: string | undefined
+
+const STATES = new Map([
+  ["R", "runs"],
+  ["S", "sleeps"],
+  ["D", "waits for the disk"],
+  ["T", "is stopped"],
+  ["t", "is traced"],
+  ["I", "idles"]
+])
 
 /** One process. */
 export interface Process {
