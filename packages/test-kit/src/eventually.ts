@@ -14,7 +14,10 @@ export interface EventuallyOptions {
   readonly what?: string | undefined
   /** The longest wait, on the clock of the fiber. Default: 1 minute of a test clock, 5 seconds of the machine's. */
   readonly within?: Duration.Input | undefined
-  /** How far a test clock is moved each time that nothing else can make the condition true. Default: 10 milliseconds. */
+  /**
+   * How far a test clock is moved each time that nothing else can make the condition true. Default: 10 milliseconds. On the machine's clock,
+   * for how long others have the processor between two looks. Default: 1 millisecond.
+   */
   readonly step?: Duration.Input | undefined
 }
 
@@ -39,8 +42,8 @@ export class NeverHappened extends NeverHappenedBase {
 }
 
 /**
- * Waits until a condition holds, without sleeping. Between two looks every fiber that can run does, and whatever has arrived from outside
- * is taken in. A test clock is moved on, step by step, once that alone does not help: so what waits for time happens too, at its time.
+ * Waits until a condition holds. Between two looks every fiber that can run does, and whatever has arrived from outside is taken in. A test
+ * clock is moved on, step by step, once that alone does not help: so what waits for time happens too, at its time, and nothing sleeps.
  *
  * ```ts
  * import { eventually } from "@fireweed/test-kit"
@@ -73,7 +76,7 @@ export const eventually = <E = never, R = never>(
       "within",
       options.within ?? (virtual ? "1 minute" : "5 seconds")
     )
-    const step = RealTime.millis("eventually", "step", options.step ?? "10 millis")
+    const step = RealTime.millis("eventually", "step", options.step ?? (virtual ? "10 millis" : "1 millis"))
     const begin = clock.monotonicTimeNanosUnsafe()
     const waited = () => Number(clock.monotonicTimeNanosUnsafe() - begin) / 1e6
     const look = (turns: number): Effect.Effect<void, E | NeverHappened, R> =>
@@ -82,7 +85,8 @@ export const eventually = <E = never, R = never>(
         if (turns > 0) return Effect.andThen(Effect.yieldNow, look(turns - 1))
         const left = within - waited()
         if (left <= 0) return Effect.fail(new NeverHappened({ what, waited: Duration.millis(within) }))
-        return Effect.andThen(virtual ? clock.adjust(Math.min(step, left)) : Effect.void, look(TURNS))
+        const next = Math.min(step, left)
+        return Effect.andThen(virtual ? clock.adjust(next) : Effect.sleep(next), look(TURNS))
       })
     return look(TURNS)
   })

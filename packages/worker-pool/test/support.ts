@@ -1,13 +1,11 @@
 /** What the tests with a real Python share. */
+import { eventually, Fixture } from "@fireweed/test-kit"
 import { WorkerPool } from "@fireweed/worker-pool"
 import type { PoolEvent } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type * as Scope from "effect/Scope"
-import { mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
 /** The folder of `sample.py`. */
@@ -18,9 +16,8 @@ export const pool = (options: WorkerPool.Options = {}) =>
   WorkerPool.make({ size: 1, pythonPath: [fixtures], output: "ignore", ...options })
 
 /** An empty folder, for as long as the scope is open. */
-export const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "fireweed-test-")))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+export const folder: Effect.Effect<string, never, Scope.Scope> = Effect.orDie(
+  Effect.map(Fixture.temporaryFolder(), ({ value }) => value)
 )
 
 /** Whether a process runs; a zombie does not. */
@@ -35,20 +32,14 @@ export const isRunning = (pid: number): boolean => {
 
 /** Waits until the condition holds, for 10 seconds at most; then dies, and says what was waited for. */
 export const until = (what: string, condition: () => boolean): Effect.Effect<void> =>
-  Effect.suspend(() => (condition() ? Effect.void : Effect.fail("not yet"))).pipe(
-    Effect.retry(Schedule.spaced("10 millis")),
-    Effect.timeoutOrElse({
-      duration: "10 seconds",
-      orElse: () => Effect.die(new Error(`waited too long: ${what}`))
-    }),
-    Effect.orDie
-  )
+  Effect.orDie(eventually(condition, { what, within: "10 seconds" }))
 
 /** Waits until so many workers are ready. */
 export const whole = (pool: WorkerPool.WorkerPool, size: number) =>
-  Effect.flatMap(pool.snapshot, ({ workers }) =>
-    workers.length === size ? Effect.void : Effect.fail("not yet")
-  ).pipe(Effect.retry(Schedule.spaced("10 millis")), Effect.timeout("10 seconds"))
+  eventually(
+    Effect.map(pool.snapshot, ({ workers }) => workers.length === size),
+    { what: `${size} workers are ready`, within: "10 seconds" }
+  )
 
 /** Collects the events of a pool from now on. */
 export const record = (pool: WorkerPool.WorkerPool) =>

@@ -4,10 +4,9 @@ import { noLeaks } from "@fireweed/test-kit/vitest"
 import type { WorkerPool } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { pool, record, until } from "../support.ts"
+import { folder, pool, record, until } from "../support.ts"
 
 noLeaks()
 
@@ -50,11 +49,7 @@ it.live("behind a call that takes its time they are called back, and another wor
 
 it.live("a worker that dies takes along the call it ran, and each other is run exactly once", () =>
   Effect.gen(function* () {
-    const folder = yield* Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "fireweed-"))),
-      (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-    )
-    const journal = join(folder, "journal")
+    const journal = join(yield* folder, "journal")
     const workers = yield* quick({ size: 2 })
     const events = yield* record(workers)
     const calls = Array.from({ length: 400 }, (_, index) =>

@@ -3,11 +3,9 @@ import { noLeaks } from "@fireweed/test-kit/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
-import { fixtures, isRunning, pool, record, until, whole } from "../support.ts"
+import { fixtures, folder, isRunning, pool, record, until, whole } from "../support.ts"
 
 noLeaks()
 
@@ -193,16 +191,11 @@ describe("a Python traceback survives", () => {
 })
 
 describe("what is safe to try again is tried again", () => {
-  const marker = Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "fireweed-test-"))),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-  )
-
   it.live("an idempotent call whose worker dies is answered by the next", () =>
     Effect.gen(function* () {
       const workers = yield* pool()
       const events = yield* record(workers)
-      const path = join(yield* marker, "first")
+      const path = join(yield* folder, "first")
       assert.strictEqual(yield* workers.call("sample:die_unless", [path], { idempotent: true }), "answered")
       yield* until("the event", () => events.some((event) => event._tag === "CallRetried"))
     })
@@ -211,7 +204,7 @@ describe("what is safe to try again is tried again", () => {
   it.live("any other is not, since it may have run", () =>
     Effect.gen(function* () {
       const workers = yield* pool()
-      const path = join(yield* marker, "first")
+      const path = join(yield* folder, "first")
       const error = yield* Effect.flip(workers.call("sample:die_unless", [path]))
       assert.strictEqual(error._tag, "WorkerLost")
       assert.strictEqual(error.started, "maybe")

@@ -9,13 +9,12 @@ import type { Transport } from "@fireweed/worker-pool/transport"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import process from "node:process"
 import * as Interpreter from "../../src/transport/Interpreter.ts"
-import { pool, record, until } from "../support.ts"
+import { folder, pool, record, until } from "../support.ts"
 
 noLeaks()
 
@@ -325,10 +324,4 @@ const inSessionOf =
   (pool) =>
     Effect.scoped(Effect.asVoid(pool.session("s", target)))
 
-const file = Effect.map(
-  Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "fireweed-test-"))),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-  ),
-  (folder) => join(folder, "left")
-)
+const file = Effect.map(folder, (path) => join(path, "left"))

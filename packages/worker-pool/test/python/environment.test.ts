@@ -4,28 +4,13 @@ import { noLeaks } from "@fireweed/test-kit/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync
-} from "node:fs"
-import { tmpdir } from "node:os"
+import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
 import * as Interpreter from "../../src/transport/Interpreter.ts"
-import { fixtures, pool, whole } from "../support.ts"
+import { fixtures, folder, pool, whole } from "../support.ts"
 
 noLeaks()
-
-const folder = Effect.acquireRelease(
-  Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "fireweed-test-")))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-)
 
 const python = Interpreter.find({ python: undefined, cwd: process.cwd(), env: process.env })
 

@@ -10,12 +10,11 @@ import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
-import { mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
 import * as Interpreter from "../../src/transport/Interpreter.ts"
-import { pool, record, until } from "../support.ts"
+import { folder, pool, record, until } from "../support.ts"
 
 noLeaks()
 
@@ -64,11 +63,6 @@ const logged = <A, E, R>(run: (lines: ReadonlyArray<string>) => Effect.Effect<A,
       Effect.provideService(References.MinimumLogLevel, "All")
     )
   })
-
-const folder = Effect.acquireRelease(
-  Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "fireweed-test-")))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-)
 
 /** A pool of one worker, whose transport is seen, and whose frames can be changed on their way. */
 const tapped = (options: WorkerPool.Options = {}) =>

@@ -4,11 +4,10 @@ import { noLeaks } from "@fireweed/test-kit/vitest"
 import type { WorkerPool } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { pool, record, until, whole } from "../support.ts"
+import { folder, pool, record, until, whole } from "../support.ts"
 
 noLeaks()
 
@@ -18,13 +17,7 @@ const hooked = (options: WorkerPool.Options) => pool({ pythonPath: [here], ...op
 
 const failure = (options: WorkerPool.Options) => Effect.flip(hooked(options))
 
-const file = Effect.map(
-  Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "fireweed-test-"))),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-  ),
-  (folder) => join(folder, "left")
-)
+const file = Effect.map(folder, (path) => join(path, "left"))
 
 describe("preload and setup", () => {
   it.live("are done in each worker before it takes a call", () =>

@@ -1,20 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { noLeaks } from "@fireweed/test-kit/vitest"
 import * as Effect from "effect/Effect"
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Interpreter from "../../src/transport/Interpreter.ts"
-import { fixtures, isRunning, pool } from "../support.ts"
+import { fixtures, folder, isRunning, pool } from "../support.ts"
 import type { WorkerPool } from "@fireweed/worker-pool"
 import process from "node:process"
 
 noLeaks()
-
-const folder = Effect.acquireRelease(
-  Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "fireweed-test-")))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-)
 
 const script = (path: string, body: string): string => {
   writeFileSync(path, `#!/bin/sh\n${body}\n`)

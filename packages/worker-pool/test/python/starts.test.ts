@@ -7,20 +7,15 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { chmodSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
 import * as Interpreter from "../../src/transport/Interpreter.ts"
-import { fixtures, isRunning, pool as makePool, record, until, whole } from "../support.ts"
+import { fixtures, folder, isRunning, pool as makePool, record, until, whole } from "../support.ts"
 
 noLeaks()
 
 const Pid = { result: Schema.Int }
-const folder = Effect.acquireRelease(
-  Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "fireweed-test-")))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-)
 const python = Interpreter.find({ python: undefined, cwd: process.cwd(), env: process.env })
 
 const ways: ReadonlyArray<readonly [name: string, options: WorkerPool.Options]> = [

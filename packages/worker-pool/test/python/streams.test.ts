@@ -7,10 +7,9 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { pool, record } from "../support.ts"
+import { folder, pool, record } from "../support.ts"
 
 noLeaks()
 
@@ -213,13 +212,12 @@ describe("what goes wrong", () => {
 
   it.live("an idempotent stream starts again elsewhere, unless an item has come", () =>
     Effect.gen(function* () {
-      const folder = mkdtempSync(join(tmpdir(), "fireweed-"))
-      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
+      const home = yield* folder
       const workers = yield* pool()
-      const path = join(folder, "marker")
+      const path = join(home, "marker")
       const again = workers.stream("flows:die_once", [path, 3], { idempotent: true })
       assert.deepStrictEqual(yield* Stream.runCollect(again), [0, 1, 2])
-      const runs = join(folder, "runs")
+      const runs = join(home, "runs")
       const { failure, items } = yield* collect(
         workers.stream("flows:die_in_the_middle", [runs, 3], { idempotent: true })
       )

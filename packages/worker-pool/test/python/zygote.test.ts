@@ -7,12 +7,11 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
-import { isRunning, pool, record, until, whole } from "../support.ts"
+import { folder, isRunning, pool, record, until, whole } from "../support.ts"
 
 noLeaks()
 
@@ -45,14 +44,7 @@ const collects = (options: WorkerPool.Options) =>
   Effect.scoped(Effect.flatMap(forked(options), (workers) => workers.call("gc:isenabled")))
 
 const module = (name: string, text: string) =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const folder = realpathSync(mkdtempSync(join(tmpdir(), "fireweed-test-")))
-      writeFileSync(join(folder, `${name}.py`), text)
-      return folder
-    }),
-    (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-  )
+  Effect.tap(folder, (path) => Effect.sync(() => writeFileSync(join(path, `${name}.py`), text)))
 
 describe("forked workers", () => {
   it.live("come from one process, which has imported what they need, and are told apart", () =>
