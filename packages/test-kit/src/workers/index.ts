@@ -1,5 +1,6 @@
 export * as Behaviour from "./Behaviour.ts"
 export * as Chaos from "./Chaos.ts"
+export * as Contract from "./Contract.ts"
 export * as FaultyTransport from "./FaultyTransport.ts"
 export * as MockWorker from "./MockWorker.ts"
 export * as Start from "./Start.ts"

@@ -1,0 +1,340 @@
+/** What workers have to do, each with what has to come of it. */
+import type { CallError, WorkerPool } from "@fireweed/worker-pool"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import type { Behaviour, Outcome } from "../../workers/Contract.ts"
+
+type Pool = WorkerPool.WorkerPool
+type Call<A = unknown> = Effect.Effect<A, CallError.CallError>
+
+const value = (value: unknown): Outcome => ({ value })
+
+/** What tells one failure from another, whoever the worker is. */
+const failed = (
+  tag: CallError.CallError["_tag"],
+  reason: string,
+  started: CallError.Started,
+  exception?: string
+): Outcome => ({ tag, reason, started, ...(exception === undefined ? {} : { exception }) })
+
+/** What a call came to. */
+export const outcome = (call: Call): Effect.Effect<Outcome> =>
+  Effect.match(call, {
+    onSuccess: value,
+    onFailure: (error) =>
+      failed(
+        error._tag,
+        error.reason,
+        error.started,
+        error._tag === "PythonError" ? `${error.exception.type}: ${error.exception.message}` : undefined
+      )
+  })
+
+/** What is told of the failure of a call. */
+const told =
+  (call: (pool: Pool) => Call, tell: (error: CallError.CallError) => unknown) =>
+  (pool: Pool): Call =>
+    Effect.match(call(pool), { onFailure: tell, onSuccess: value })
+
+const call =
+  (target: string, args: ReadonlyArray<unknown> = [], options: WorkerPool.CallOptions = {}) =>
+  (pool: Pool): Call =>
+    pool.call(target, args, options)
+
+/** Its calls, one after the other. */
+const inSession =
+  (
+    args: ReadonlyArray<unknown>,
+    ...methods: ReadonlyArray<readonly [name: string, ...args: ReadonlyArray<unknown>]>
+  ) =>
+  (pool: Pool): Call =>
+    Effect.scoped(
+      Effect.flatMap(pool.session("s", "Counter", args), (session) =>
+        Effect.forEach(methods, ([name, ...args]) => outcome(session.call(name, args)))
+      )
+    )
+
+/** The items of a stream, and how it ended; what its generator returned is the last item. */
+const drained = (
+  open: (options: WorkerPool.StreamOptions) => Stream.Stream<unknown, CallError.CallError>,
+  credit: number,
+  most = 1_000
+) =>
+  Effect.gen(function* () {
+    const items: Array<unknown> = []
+    const onReturn = (value: unknown): void => void items.push({ returned: value })
+    const stream = open({ credit, onReturn }).pipe(Stream.take(most))
+    const end = yield* outcome(Stream.runForEach(stream, (item) => Effect.sync(() => items.push(item))))
+    return { items, end: "value" in end ? "ended" : end }
+  })
+
+const streamed =
+  (target: string, args: ReadonlyArray<unknown>, credit: number, most?: number) =>
+  (pool: Pool): Call =>
+    drained((options) => pool.stream(target, args, options), credit, most)
+
+const numbers = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, index) => index)
+const items = (items: ReadonlyArray<unknown>, end: unknown = "ended"): Outcome => value({ items, end })
+const returned = { returned: "counted" }
+
+/** What a pool that has called back, or was interrupted, must still do. */
+const echo = call("echo", ["still here"])
+
+const values: ReadonlyArray<readonly [kind: string, value: unknown]> = [
+  ["None", null],
+  ["truth", [true, false]],
+  ["numbers", [0, -1, 255, 256, 65_536, 2 ** 31, -(2 ** 31), 2 ** 53 - 1, 0.5, -1e300]],
+  ["text", ["", "a", "ä€😀", "line\nline\0"]],
+  ["lists and dicts", [[], {}, [[1], { a: [{ b: null }] }], { __proto__x: 1, "": 2 }]],
+  ["a long list", numbers(3_000)],
+  ["a long text", "long ".repeat(20_000)]
+]
+
+/** In the order in which they are to be tried: each leaves a pool that can do the next. */
+export const behaviours: ReadonlyArray<Behaviour> = [
+  ...values.map(([kind, sent]) => ({
+    name: `values: ${kind}`,
+    run: call("echo", [sent]),
+    expected: value([sent])
+  })),
+  {
+    name: "keyword arguments",
+    run: call("echo", [1], { kwargs: { a: [2] } }),
+    expected: value([1, { a: [2] }])
+  },
+  { name: "by its full name", run: call("contract:echo", [3]), expected: value([3]) },
+  { name: "not exposed, but there", run: call("contract:hidden"), expected: value("hidden") },
+
+  {
+    name: "an exception",
+    run: call("fail", ["ValueError", "no"]),
+    expected: failed("PythonError", "raised", "maybe", "ValueError: no")
+  },
+  {
+    name: "an exception whose text is quoted",
+    run: call("fail", ["KeyError", "k"]),
+    expected: failed("PythonError", "raised", "maybe", "KeyError: 'k'")
+  },
+  {
+    name: "an exception with a cause and a note",
+    run: told(call("fail_from", ["no"]), (error) =>
+      error._tag === "PythonError"
+        ? [
+            error.exception.type,
+            error.exception.notes,
+            error.exception.cause?.type,
+            error.exception.cause?.message
+          ]
+        : error._tag
+    ),
+    expected: value(["ValueError", ["a note"], "KeyError", "'k'"])
+  },
+  {
+    name: "sys.exit",
+    run: call("leave", [3]),
+    expected: failed("PythonError", "exit", "maybe", "SystemExit: 3")
+  },
+  {
+    name: "KeyboardInterrupt",
+    run: call("give_up"),
+    expected: failed("PythonError", "interrupt", "maybe", "KeyboardInterrupt: ")
+  },
+  {
+    name: "MemoryError",
+    run: call("run_out"),
+    expected: failed("PythonError", "memory", "maybe", "MemoryError: ")
+  },
+  {
+    name: "what an exception says of a retry",
+    run: told(call("fail", ["ValueError", "no"]), ({ category }) => category),
+    expected: value("python")
+  },
+
+  {
+    name: "a result that cannot be sent",
+    run: call("no_value"),
+    expected: failed("InvalidCall", "result", "maybe")
+  },
+  {
+    name: "an argument that cannot be sent",
+    run: call("echo", [() => 1]),
+    expected: failed("InvalidCall", "arguments", "no")
+  },
+  { name: "an unknown name", run: call("nothing"), expected: failed("InvalidCall", "target", "no") },
+  {
+    name: "an unknown function",
+    run: call("contract:nothing"),
+    expected: failed("InvalidCall", "target", "no")
+  },
+  {
+    name: "a generator that is called",
+    run: call("count", [1]),
+    expected: failed("InvalidCall", "stream", "maybe")
+  },
+
+  {
+    name: "a deadline that is over",
+    run: call("echo", [], { deadline: 0 }),
+    expected: failed("DeadlineExceeded", "waiting", "no")
+  },
+  {
+    name: "a deadline while it runs",
+    run: call("nap", [60], { deadline: "50 millis" }),
+    expected: failed("DeadlineExceeded", "running", "maybe")
+  },
+  {
+    name: "an interruption, and the next call",
+    run: (pool) =>
+      Effect.gen(function* () {
+        const nap = yield* Effect.forkChild(pool.call("nap", [60]), { startImmediately: true })
+        yield* Effect.sleep("20 millis")
+        yield* Fiber.interrupt(nap)
+        return yield* echo(pool)
+      }),
+    expected: value(["still here"])
+  },
+
+  { name: "a callback", run: call("ask", ["double", 21]), expected: value(42) },
+  { name: "a callback that takes its time", run: call("ask", ["later", 7]), expected: value(7) },
+  {
+    name: "a callback that is refused and caught",
+    run: call("ask_safely", ["nothing"]),
+    expected: value("refused")
+  },
+  ...(["fails", "nothing"] as const).map((name): Behaviour => ({
+    name: name === "fails" ? "a callback that fails" : "a callback that is not there",
+    run: told(call("ask", [name]), (error) =>
+      error._tag === "PythonError" ? error.exception.type : error._tag
+    ),
+    expected: value("fireweed.CallbackError")
+  })),
+
+  { name: "a stream", run: streamed("count", [100], 64), expected: items([...numbers(100), returned]) },
+  {
+    name: "a stream, item by item",
+    run: streamed("count", [5], 1),
+    expected: items([...numbers(5), returned])
+  },
+  { name: "a stream without items", run: streamed("count", [0], 64), expected: items([returned]) },
+  { name: "a stream that is left", run: streamed("count", [100], 8, 3), expected: items(numbers(3)) },
+  {
+    name: "a stream that fails",
+    run: streamed("count_and_fail", [3], 64),
+    expected: items(numbers(3), failed("PythonError", "raised", "maybe", "ValueError: after 3"))
+  },
+  {
+    name: "a stream that is left while it sleeps",
+    run: streamed("count_and_nap", [3], 64, 3),
+    expected: items(numbers(3))
+  },
+  {
+    name: "a stream with an item that cannot be sent",
+    run: streamed("odd_items", [], 64),
+    expected: items([1], failed("InvalidCall", "result", "maybe"))
+  },
+  {
+    name: "a stream of a function that gives none",
+    run: streamed("echo", [1], 64),
+    expected: items([], failed("InvalidCall", "stream", "maybe"))
+  },
+  {
+    name: "a stream of an unknown name",
+    run: streamed("nothing", [], 64),
+    expected: items([], failed("InvalidCall", "target", "no"))
+  },
+
+  {
+    name: "a session",
+    run: inSession([5], ["add", 2], ["add", 3], ["fail"], ["nothing"], ["add", 1]),
+    expected: value([
+      value(7),
+      value(10),
+      failed("PythonError", "raised", "maybe", "ValueError: as told"),
+      failed("InvalidCall", "target", "no"),
+      value(11)
+    ])
+  },
+  {
+    name: "a session of the same key again, from its beginning",
+    run: inSession([], ["add", 1]),
+    expected: value([value(1)])
+  },
+  {
+    name: "a session that cannot be opened",
+    run: inSession([-1]),
+    expected: failed("PythonError", "raised", "maybe", "ValueError: below zero")
+  },
+  {
+    name: "a stream of a session, and what it did to it",
+    run: (pool) =>
+      Effect.scoped(
+        Effect.flatMap(pool.session("s", "Counter", [1]), (session) =>
+          Effect.all([
+            drained((options) => session.stream("numbers", [3], options), 64),
+            outcome(session.call("add", [1]))
+          ])
+        )
+      ),
+    expected: value([{ items: [2, 3, 4, { returned: null }], end: "ended" }, value(5)])
+  },
+  {
+    name: "a key that is taken",
+    run: (pool) =>
+      Effect.scoped(
+        Effect.andThen(pool.session("t", "Counter"), Effect.asVoid(pool.session("t", "Counter")))
+      ),
+    expected: failed("SessionError", "exists", "no")
+  },
+
+  { name: "a worker that leaves", run: call("end", [7]), expected: failed("WorkerLost", "exit", "maybe") },
+  {
+    name: "a worker that is killed",
+    run: call("be_killed"),
+    expected: failed("WorkerLost", "signal", "maybe")
+  },
+  {
+    name: "a session whose worker is gone",
+    run: (pool) =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const session = yield* pool.session("u", "Counter")
+          const pids = (yield* pool.snapshot).workers.length
+          yield* Effect.forEach(Array.from({ length: pids }), () => outcome(pool.call("be_killed")))
+          return yield* outcome(session.call("add", [1]))
+        })
+      ),
+    expected: value(failed("SessionError", "lost", "no"))
+  },
+  { name: "the next call after a death", run: echo, expected: value(["still here"]) }
+]
+
+/** The same for a pool with the option `strict`. */
+export const strict: ReadonlyArray<Behaviour> = [
+  { name: "strict: an exposed name", run: call("echo", [1]), expected: value([1]) },
+  {
+    name: "strict: an exposed function by its full name",
+    run: call("contract:echo", [1]),
+    expected: value([1])
+  },
+  {
+    name: "strict: what is not exposed",
+    run: call("contract:hidden"),
+    expected: failed("InvalidCall", "target", "no")
+  },
+  {
+    name: "strict: what is not even loaded",
+    run: call("os:getpid"),
+    expected: failed("InvalidCall", "target", "no")
+  },
+  {
+    name: "strict: public methods, and no others",
+    run: inSession([5], ["add", 2], ["_hidden"]),
+    expected: value([value(7), failed("InvalidCall", "target", "no")])
+  },
+  {
+    name: "strict: a session of no class",
+    run: (pool) => Effect.scoped(Effect.asVoid(pool.session("v", "echo"))),
+    expected: failed("InvalidCall", "target", "no")
+  }
+]
