@@ -8,6 +8,7 @@ import { Raised } from "./Failure.ts"
 import * as Flow from "./Flow.ts"
 import type { Callbacks, Owner } from "./Callbacks.ts"
 import type { Wire } from "./MemoryTransport.ts"
+import { reportBytes } from "./report.ts"
 
 /** What it needs to know of the call, and to tell it. */
 export interface Job extends Owner {
@@ -45,6 +46,8 @@ export const make = (options: {
   readonly isDead: () => boolean
 }): Run => {
   const { isDead, take, wire } = options
+  /** Resident memory of this worker, if anybody asks. */
+  let memory = 20 * 2 ** 20
 
   const behave = (frame: Frame, step: Step): Effect.Effect<unknown, unknown> => {
     const go = (next: Handler) => Effect.suspend(() => run(frame, next))
@@ -62,6 +65,10 @@ export const make = (options: {
         return Effect.andThen(Effect.sleep(step.duration), go(step.next))
       case "Print":
         wire.print(step.output, step.text)
+        return go(step.next)
+      case "Grow":
+        memory += step.by
+        wire.write(reportBytes({ rss: memory }))
         return go(step.next)
       case "Write":
         wire.write(step.bytes(frame.job.id))

@@ -3,10 +3,12 @@
  * `delay("1 second", exit(3))` is a crash at a chosen moment and `inTurn([exit(3), reply(1)])` one that happens once.
  */
 import * as Duration from "effect/Duration"
+import * as Equal from "effect/Equal"
 import * as Predicate from "effect/Predicate"
 import type { Transport } from "@fireweed/worker-pool/transport"
-import { Codec, Frame, Json, Kind } from "@fireweed/worker-pool/protocol"
+import { Codec, Frame, Kind } from "@fireweed/worker-pool/protocol"
 import type { Message } from "@fireweed/worker-pool/protocol"
+import { reportBytes } from "../internal/report.ts"
 
 /**
  * Marks behaviours.
@@ -52,6 +54,7 @@ export type Step =
       readonly text: string
       readonly next: Handler
     }
+  | { readonly _tag: "Grow"; readonly by: number; readonly next: Handler }
   | { readonly _tag: "Write"; readonly bytes: (id: number) => Uint8Array; readonly next: Handler }
   | {
       readonly _tag: "Yield"
@@ -236,10 +239,17 @@ export const report = (
   vitals: { readonly rss?: number; readonly cpu?: number; readonly dirty?: ReadonlyArray<string> },
   next: Handler = reply(null)
 ): Behaviour => {
-  const meta = { rss: vitals.rss ?? null, cpu: vitals.cpu ?? 0, threads: 2, dirty: vitals.dirty ?? [] }
-  const [frame] = Frame.encode(Frame.make(Kind.Reply.report, 0, Json.encodeJson(meta)))
-  return write(() => frame ?? Frame.EMPTY, next)
+  const bytes = reportBytes(vitals)
+  return write(() => bytes, next)
 }
+
+/**
+ * Tells of a process that leaks: each time its resident memory is larger by so many bytes, from 20 MiB on, for each worker by itself; then goes
+ * on, by default with `null` as the result.
+ *
+ * @category output
+ */
+export const grow = (by: number, next: Handler = reply(null)): Behaviour => make({ _tag: "Grow", by, next })
 
 /**
  * Logs something at a level of Python's `logging` (10 is DEBUG, 50 CRITICAL), then goes on; by default with `null` as the result. What is
@@ -301,6 +311,40 @@ export const callback = (
  */
 export const inTurn = (handlers: readonly [Handler, ...Array<Handler>]): Behaviour =>
   make({ _tag: "InTurn", handlers })
+
+/**
+ * The handler of the first case that the call matches, by its arguments: all of them, or a condition on them; else the last one.
+ *
+ * ```ts
+ * import { Behaviour } from "@fireweed/test-kit/workers"
+ *
+ * Behaviour.match(
+ *   [
+ *     [[0], Behaviour.raise("ZeroDivisionError")],
+ *     [(x: number) => x > 100, Behaviour.delay("1 second", Behaviour.exit(1))]
+ *   ],
+ *   (x: number) => 1 / x
+ * )
+ * ```
+ *
+ * @category sequences
+ */
+export const match =
+  (cases: ReadonlyArray<readonly [call: Pattern, Handler]>, otherwise: Handler): Handler =>
+  (...args: ReadonlyArray<unknown>) => {
+    const handler = cases.find(([call]) => matches(call, args))?.[1] ?? otherwise
+    return typeof handler === "function" ? Reflect.apply(handler, undefined, args) : handler
+  }
+
+/**
+ * Which calls are meant: those with these arguments, or those for whose arguments it is true.
+ *
+ * @category models
+ */
+export type Pattern = ReadonlyArray<unknown> | ((...args: Array<never>) => boolean)
+
+const matches = (call: Pattern, args: ReadonlyArray<unknown>): boolean =>
+  typeof call === "function" ? Reflect.apply(call, undefined, args) : Equal.equals(call, args)
 
 const make = (step: Step): Behaviour => ({ [TypeId]: TypeId, step })
 

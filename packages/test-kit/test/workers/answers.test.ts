@@ -26,6 +26,30 @@ describe("a handler", () => {
     })
   )
 
+  it.effect("is chosen by the arguments of the call: all of them, or a condition on them", () =>
+    Effect.gen(function* () {
+      const { pool } = yield* pooled({
+        "app:inverse": Behaviour.match(
+          [
+            [[0], Behaviour.raise("ZeroDivisionError")],
+            [[{ a: [1] }], Behaviour.reply("deep")],
+            [
+              (x: number) => x > 100,
+              Behaviour.inTurn([Behaviour.reply("large"), Behaviour.reply("large again")])
+            ]
+          ],
+          (x: number) => 1 / x
+        )
+      })
+      const error = yield* failure("PythonError", pool.call("app:inverse", [0]))
+      assert.strictEqual(error.exception.type, "ZeroDivisionError")
+      assert.strictEqual(yield* pool.call("app:inverse", [{ a: [1] }]), "deep")
+      assert.strictEqual(yield* pool.call("app:inverse", [101]), "large")
+      assert.strictEqual(yield* pool.call("app:inverse", [101]), "large again")
+      assert.strictEqual(yield* pool.call("app:inverse", [4]), 0.25)
+    })
+  )
+
   it.effect("may choose a behaviour by its arguments, or give an effect of a value or a behaviour", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<number>()
@@ -224,5 +248,20 @@ it.effect("records what it was sent", () =>
       ["INIT", "CALL", "OPEN", "CALL"]
     )
     assert.deepInclude(mock.received[0]?.meta, { proto: 1 })
+  })
+)
+
+it.effect("a worker that grows tells of more memory after each call, and its successor begins anew", () =>
+  Effect.gen(function* () {
+    const { pool } = yield* pooled({ "app:leak": Behaviour.grow(2 ** 20), "app:die": Behaviour.exit(1) })
+    const memory = Effect.map(pool.snapshot, ({ workers }) => workers[0]?.memory)
+    assert.isUndefined(yield* memory)
+    for (const mebibytes of [21, 22, 23]) {
+      yield* pool.call("app:leak")
+      assert.strictEqual(yield* memory, mebibytes * 2 ** 20)
+    }
+    yield* failure("WorkerLost", pool.call("app:die"))
+    yield* pool.call("app:leak")
+    assert.strictEqual(yield* memory, 21 * 2 ** 20)
   })
 )
