@@ -1,32 +1,29 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Fixture } from "@fireweed/test-kit"
+import { noLeaks } from "@fireweed/test-kit/vitest"
 import { WorkerPool } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pythonPath } from "../src/Demo.ts"
 import * as Faults from "../src/Faults.ts"
 import * as Meter from "../src/Meter.ts"
 import * as SearchSession from "../src/SearchSession.ts"
 
+noLeaks()
+
 const openPool = WorkerPool.make({ size: 2, pythonPath: [pythonPath] })
 
-const folder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "fireweed-demo-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-)
-
 /** Two modules with three functions, and a file that is no Python. */
-const corpus = Effect.tap(folder, (path) =>
-  Effect.sync(() => {
-    writeFileSync(
-      join(path, "one.py"),
-      "def f():\n    apple = pear\n\ndef g():\n    return apple, apple, apple\n"
-    )
-    writeFileSync(join(path, "two.py"), "\ndef h(plum): pass\n")
-    writeFileSync(join(path, "broken.py"), "def (:\n")
-  })
-)
+const corpus = Effect.map(Fixture.temporaryFolder(), ({ value: path }) => {
+  writeFileSync(
+    join(path, "one.py"),
+    "def f():\n    apple = pear\n\ndef g():\n    return apple, apple, apple\n"
+  )
+  writeFileSync(join(path, "two.py"), "\ndef h(plum): pass\n")
+  writeFileSync(join(path, "broken.py"), "def (:\n")
+  return path
+})
 
 /** BM25 as in the literature, for one word. */
 const bm25 = (documents: number, containing: number, frequency: number, length: number, average: number) =>

@@ -1,9 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
+import { eventually } from "@fireweed/test-kit"
+import { noLeaks } from "@fireweed/test-kit/vitest"
+import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { readdirSync, readFileSync } from "node:fs"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
+
+noLeaks()
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 
@@ -40,19 +45,11 @@ const marked = (mark: string): ReadonlyArray<number> =>
     })
     .map(Number)
 
-const until = async (condition: () => boolean, milliseconds: number): Promise<boolean> => {
-  const end = performance.now() + milliseconds
-  while (!condition()) {
-    if (performance.now() > end) return false
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  return true
-}
-
 /** Until it is in the middle of indexing. */
 const startMidway = async () => {
   const run = start(["--packages", "all,asyncio"])
-  assert.isTrue(await until(() => / [1-9]\d*\/\d+ files/.test(run.output.stdout), 20_000), run.output.stderr)
+  const midway = () => / [1-9]\d*\/\d+ files/.test(run.output.stdout)
+  await Effect.runPromise(eventually(midway, { what: "it indexes", within: "20 seconds" }))
   assert.isAtLeast(run.pythons().length, 2)
   return run
 }
@@ -137,6 +134,8 @@ describe("the command", { timeout: 60_000 }, () => {
     const run = await startMidway()
     run.child.kill("SIGKILL")
     assert.strictEqual((await run.ended).signal, "SIGKILL")
-    assert.isTrue(await until(() => run.pythons().length === 0, 5_000), `alive: ${run.pythons().join(", ")}`)
+    await Effect.runPromise(
+      eventually(() => run.pythons().length === 0, { what: "they left", step: "20 millis" })
+    )
   })
 })

@@ -76,7 +76,8 @@ it.live("without a fixture, the test fails in its teardown though it passed: no 
   })
 )
 
-it.live.fails("without a fixture, it is a test that fails", () => Effect.flatten(withoutFixture))
+it.fails("without a fixture, it is a test that fails", () =>
+  Effect.runPromise(Effect.flatten(withoutFixture)))
 
 it.live("with a fixture, the same test passes, however often it is stopped, and that can be seen", () =>
   Effect.gen(function* () {

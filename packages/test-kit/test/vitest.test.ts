@@ -1,5 +1,6 @@
 import { afterAll, assert, describe, expect, it } from "vitest"
-import { Fixture } from "@fireweed/test-kit"
+import { it as effectTest } from "@effect/vitest"
+import { eventually, Fixture } from "@fireweed/test-kit"
 import { noLeaks, withFixture } from "@fireweed/test-kit/vitest"
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
@@ -27,6 +28,27 @@ describe("withFixture", () => {
   it("acquires anew for each test, and releases even when one fails", { fails: true }, () => {
     expect(own().value).toBe("another")
   })
+})
+
+describe("a test that vitest ends for its time", () => {
+  let held: Fixture.Fixture<void> | undefined
+  afterAll(async () => {
+    await Effect.runPromise(
+      eventually(() => held?.state() === "released", { what: "its fixture is released" })
+    )
+  })
+  effectTest.live(
+    "fails, and its fixture is released",
+    () =>
+      Effect.flatMap(
+        Fixture.make(Effect.void, () => Effect.void),
+        (fixture) => {
+          held = fixture
+          return Effect.never
+        }
+      ),
+    { fails: true, timeout: 50 }
+  )
 })
 
 describe("a fixture of another describe", () => {
