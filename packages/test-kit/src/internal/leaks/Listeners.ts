@@ -47,6 +47,8 @@ export const listeners: Watcher = {
         added.delete(key)
         return []
       }
+      // Without code of anybody's, it is the runtime that has added it, for itself.
+      if (origin().length === 0) return []
       return [{ key, what: `a listener of "${String(event)}" on ${nameOf(emitter)}`, origin }]
     })
 }

@@ -24,7 +24,7 @@ export const capture = (): Origin => {
     const candidates = [
       () => own.filter(isTheirs),
       () => framesOf(yielded).filter(isTheirs),
-      () => (frame?.stack() ?? "").split("\n").map(trimmed).filter(isTheirs),
+      () => linesOf(frame?.stack()).filter(isTheirs),
       () => forked?.() ?? [],
       () => outer.filter(isTheirs),
       () => own.filter((line) => !isRuntime(line))
@@ -76,12 +76,12 @@ const takeStack = (depth: number): Error => {
   return error
 }
 
-const trimmed = (line: string): string => line.trim()
+const framesOf = (error: Error | undefined): ReadonlyArray<string> => linesOf(error?.stack)
 
-const framesOf = (error: Error | undefined): ReadonlyArray<string> =>
-  (error?.stack ?? "")
+const linesOf = (stack: string | undefined): ReadonlyArray<string> =>
+  (stack ?? "")
     .split("\n")
-    .map(trimmed)
+    .map((line) => line.trim())
     .filter((line) => line.startsWith("at "))
 
 /** What the running fiber called, and what is below it: how Effect came to run that. */
