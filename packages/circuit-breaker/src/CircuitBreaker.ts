@@ -20,6 +20,7 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import type * as Result from "effect/Result"
+import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { Breaker } from "./internal/breaker.ts"
@@ -28,16 +29,26 @@ import type { TypeId } from "./internal/typeId.ts"
 import type { Classify, Outcome } from "./Outcome.ts"
 import type { Permit } from "./Permit.ts"
 import type { Rejection } from "./Rejection.ts"
-import type { Snapshot, State } from "./State.ts"
-import type { Transition } from "./Transition.ts"
+import type { Saved, Snapshot, State } from "./State.ts"
+import type { Override, Transition } from "./Transition.ts"
 import type { TripPolicy } from "./TripPolicy.ts"
 
 export { type Classify, classifyDefault, failure, ignored, type Outcome, success } from "./Outcome.ts"
+export { probe } from "./Probe.ts"
+export { type Recorded, replay, type Replayed } from "./Replay.ts"
 export type { Permit } from "./Permit.ts"
-export { CircuitHalfOpen, CircuitOpen, type Rejection } from "./Rejection.ts"
-export type { Snapshot, State } from "./State.ts"
-export type { OpenReason, Phase, Reason, Transition } from "./Transition.ts"
-export { consecutive, type TripPolicy, type TripStatus } from "./TripPolicy.ts"
+export { CircuitForcedOpen, CircuitHalfOpen, CircuitOpen, type Rejection } from "./Rejection.ts"
+export type { Saved, SavedTrip, Snapshot, State } from "./State.ts"
+export type { OpenReason, Override, Phase, Reason, Transition } from "./Transition.ts"
+export {
+  anyOf,
+  consecutive,
+  failureRate,
+  type Over,
+  slowCalls,
+  type TripPolicy,
+  type TripStatus
+} from "./TripPolicy.ts"
 
 /**
  * One circuit, and all that can be done with it. The `...Unsafe` forms do the same at once, for callbacks.
@@ -45,6 +56,8 @@ export { consecutive, type TripPolicy, type TripStatus } from "./TripPolicy.ts"
 export interface CircuitBreaker {
   readonly [TypeId]: typeof TypeId
   readonly name: string
+  /** Its key in a registry; `undefined` for a breaker of its own. */
+  readonly key: unknown
   /** Runs an effect if the circuit lets it, and judges its exit; else fails with a rejection. */
   readonly run: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Rejection, R>
   /** Takes a permit, for work that is no single effect. A permit not settled when the scope closes is ignored. */
@@ -73,6 +86,21 @@ export interface CircuitBreaker {
   readonly reset: Effect.Effect<void>
   readonly resetUnsafe: () => void
   /**
+   * Tells an open circuit that the dependency is well: its next calls are trials, or it closes, its row of openings not forgotten. See
+   * {@link probe}.
+   */
+  readonly recover: (to: "HalfOpen" | "Closed") => Effect.Effect<void>
+  readonly recoverUnsafe: (to: "HalfOpen" | "Closed") => void
+  /**
+   * Lies over the circuit until the scope closes, and does not touch what is beneath. There may be several holders: `ForcedOpen` wins over
+   * `ForcedClosed`, and that over `Shadow`. Calls that run when it changes no longer count.
+   */
+  readonly override: (which: Exclude<Override, "None">) => Effect.Effect<void, never, Scope.Scope>
+  /** What of the circuit outlives its process, for the option `restore` of another one. */
+  readonly save: Effect.Effect<Saved>
+  /** Why the circuit is where it is, with counts and thresholds, in a few lines for a person. */
+  readonly explain: Effect.Effect<string>
+  /**
    * Where the circuit is, as a transition without `from`, then each transition. Never ends. A slow subscriber loses the
    * oldest of more than 128 it has not taken. What time alone does is noticed when a call comes or somebody asks.
    */
@@ -87,8 +115,11 @@ export interface Options {
   readonly name?: string | undefined
   /** When it opens. Default `consecutive(5)`. */
   readonly tripPolicy?: TripPolicy | undefined
-  /** How long it stays open. At exactly the end, the next call is admitted. Default 60 seconds. */
-  readonly openDuration?: Duration.Input | undefined
+  /**
+   * How long it stays open. At exactly the end, the next call is admitted. A schedule gives the length of each opening in a row, as its delays; when it
+   * ends, its last one goes on. Default 60 seconds.
+   */
+  readonly openDuration?: Duration.Input | Schedule.Schedule<unknown, number> | undefined
   /**
    * Each opening in a row lasts this many times as long as the one before. The row survives a close, and ends once the
    * circuit has stayed closed as long as it was last to be open. At least 1. Default 1.
@@ -105,17 +136,31 @@ export interface Options {
         readonly trials?: number | undefined
         /** Trials in flight at once, at most `trials`. Default `trials`. */
         readonly concurrency?: number | undefined
-        /** Successful trials that close the circuit, at most `trials`. Default `trials`. */
+        /** Successful trials that close the circuit, at most `trials`; one that fails reopens it. Default `trials`. */
         readonly successes?: number | undefined
         /**
-         * How long the period may last, from its first trial; at its end the circuit reopens. Give it time for that many
-         * calls to come and succeed. Default `openDuration`, and at least 30 seconds.
+         * In place of `successes`: the share of failed trials, above 0 to 1, that reopens the circuit. It closes as soon as that share can no
+         * more be reached.
+         */
+        readonly failureRate?: number | undefined
+        /**
+         * How long trials may be in flight, from the first one, or from the first after a pause in which there were none; then the circuit
+         * reopens. Default `openDuration`, and at least 30 seconds.
          */
         readonly deadline?: Duration.Input | undefined
       }
     | undefined
   /** Judges how calls ended. Default {@link classifyDefault}. If it throws, the outcome is ignored and the call dies. */
   readonly classify?: Classify | undefined
+  /**
+   * Counts calls by outcome, rejections by state, transitions, and the time that it was open, as Effect metrics `circuit_breaker_*` with the label
+   * `breaker`. Default `false`.
+   */
+  readonly metrics?: boolean | undefined
+  /** Names the circuit and its state on the span of each call, where there is one. Default `false`. */
+  readonly spans?: boolean | undefined
+  /** Begins where another breaker was saved, also one of another process. Default: closed. */
+  readonly restore?: Saved | undefined
 }
 
 /**
@@ -157,7 +202,11 @@ export const CircuitBreaker: Context.Service<CircuitBreaker, CircuitBreaker> =
  * ```
  */
 export const make = (options: Options = {}): Effect.Effect<CircuitBreaker> =>
-  Clock.clockWith((clock) => Effect.sync(() => new Breaker(decode(options), clock)))
+  Effect.contextWith((context: Context.Context<never>) =>
+    Clock.clockWith((clock) =>
+      Effect.sync(() => new Breaker(decode(options, "CircuitBreaker.make", context), clock))
+    )
+  )
 
 /**
  * A layer of the {@link CircuitBreaker} service; the options are those of {@link make}.

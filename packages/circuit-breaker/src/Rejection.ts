@@ -2,6 +2,7 @@
  * Rejections: the errors of calls that a circuit did not let through.
  */
 import * as Duration from "effect/Duration"
+import * as Formatter from "effect/Formatter"
 import type { OpenReason } from "./Transition.ts"
 
 /**
@@ -22,6 +23,8 @@ abstract class Rejected implements Error {
   readonly category = "circuit"
   /** The name of the breaker. */
   readonly breaker: string
+  /** Its key in a registry; `undefined` for a breaker of its own. */
+  readonly key: unknown
   /** How long until another call may get through. */
   readonly retryAfter: Duration.Duration
   /** Why the circuit last opened. */
@@ -29,8 +32,15 @@ abstract class Rejected implements Error {
   /** The error of the last failure that counted; `undefined` if there was none since the last reset. */
   readonly lastFailure: unknown
 
-  constructor(breaker: string, retryAfter: Duration.Duration, reason: OpenReason, lastFailure: unknown) {
+  constructor(
+    breaker: string,
+    key: unknown,
+    retryAfter: Duration.Duration,
+    reason: OpenReason,
+    lastFailure: unknown
+  ) {
     this.breaker = breaker
+    this.key = key
     this.retryAfter = retryAfter
     this.reason = reason
     this.lastFailure = lastFailure
@@ -38,6 +48,10 @@ abstract class Rejected implements Error {
 
   get name(): string {
     return this._tag
+  }
+
+  protected get who(): string {
+    return this.key === undefined ? `"${this.breaker}"` : `"${this.breaker}" of ${Formatter.format(this.key)}`
   }
 }
 
@@ -48,7 +62,7 @@ export class CircuitOpen extends Rejected {
   readonly _tag = "CircuitOpen"
 
   get message(): string {
-    return `Circuit "${this.breaker}" is open (${describe(this.reason)}), so the call was not made; try again in ${Duration.format(this.retryAfter)}`
+    return `Circuit ${this.who} is open (${describe(this.reason)}), so the call was not made; try again in ${Duration.format(this.retryAfter)}`
   }
 }
 
@@ -60,20 +74,43 @@ export class CircuitHalfOpen extends Rejected {
   readonly _tag = "CircuitHalfOpen"
 
   get message(): string {
-    return `Circuit "${this.breaker}" is half-open and all its trials are taken (it opened because ${describe(this.reason)}), so the call was not made; try again within ${Duration.format(this.retryAfter)}`
+    return `Circuit ${this.who} is half-open and all its trials are taken (it opened because ${describe(this.reason)}), so the call was not made; try again within ${Duration.format(this.retryAfter)}`
+  }
+}
+
+/**
+ * The circuit is forced open: nobody gets through until all who hold it so have let go. `retryAfter` is what is left of an opening
+ * beneath, if there is one; how long the override lasts is not known.
+ */
+export class CircuitForcedOpen extends Rejected {
+  readonly _tag = "CircuitForcedOpen"
+
+  get message(): string {
+    return `Circuit ${this.who} is forced open, so the call was not made; try again when it is let go`
   }
 }
 
 /**
  * Every way a call can be rejected.
  */
-export type Rejection = CircuitOpen | CircuitHalfOpen
+export type Rejection = CircuitOpen | CircuitHalfOpen | CircuitForcedOpen
 
-const describe = (reason: OpenReason): string =>
-  reason._tag === "ConsecutiveFailures" ? `${reason.failures} calls failed in a row` : phrases[reason._tag]
-
-const phrases: Record<Exclude<OpenReason["_tag"], "ConsecutiveFailures">, string> = {
-  TrialFailed: "a trial failed",
-  TrialsOverdue: "its trials did not succeed in time",
-  Tripped: "it was tripped by hand"
+/** Why a circuit opened, in words. */
+export const describe = (reason: OpenReason): string => {
+  switch (reason._tag) {
+    case "ConsecutiveFailures":
+      return `${reason.failures} calls failed in a row`
+    case "FailureRate":
+      return `${reason.marked} of ${reason.calls} calls failed`
+    case "SlowCalls":
+      return `${reason.marked} of ${reason.calls} calls were slow`
+    case "TrialFailed":
+      return "a trial failed"
+    case "TrialSlow":
+      return "a trial was slow"
+    case "TrialsOverdue":
+      return "its trials did not end in time"
+    case "Tripped":
+      return "it was tripped by hand"
+  }
 }

@@ -2,7 +2,7 @@
  * What can be seen of a circuit at one moment.
  */
 import type * as Duration from "effect/Duration"
-import type { OpenReason, Reason } from "./Transition.ts"
+import type { OpenReason, Override, Reason } from "./Transition.ts"
 import type { TripStatus } from "./TripPolicy.ts"
 
 /**
@@ -20,16 +20,18 @@ export type State =
     }
   | {
       readonly _tag: "HalfOpen"
-      /** What is left until the deadline of the half-open period. */
+      /** For how long the trials may still be in flight. */
       readonly retryAfter: Duration.Duration
       /** Why it had opened. */
       readonly reason: OpenReason
       /** Trials in flight. */
       readonly running: number
-      /** Trials that have a place in the total: in flight, or succeeded. */
+      /** Trials that have a place in the total: in flight, succeeded, or failed. */
       readonly started: number
       /** Trials that succeeded. */
       readonly succeeded: number
+      /** Trials that failed, and were tolerated. */
+      readonly failed: number
     }
 
 /**
@@ -38,6 +40,8 @@ export type State =
 export interface Snapshot {
   readonly breaker: string
   readonly state: State
+  /** What lies over the circuit; the state is what it is beneath. */
+  readonly override: Override
   /** When the phase began. */
   readonly since: number
   /** Why the phase began. */
@@ -55,8 +59,40 @@ export interface Snapshot {
     readonly successes: number
     readonly failures: number
     readonly ignored: number
-    /** Results that came after a transition or a reset, and changed nothing. */
+    /** Results that came after a transition, a reset or a change of the override, and changed nothing. */
     readonly stale: number
+    /** Results of calls that were let through unjudged, by an override. */
+    readonly bypassed: number
     readonly rejected: number
+    /** Calls that would have been rejected, but for the override `Shadow`. */
+    readonly shadowed: number
   }
 }
+
+/**
+ * What of a circuit outlives its process, as plain data that JSON can carry: the phase, the row of openings, and the memory of the trip policy. A
+ * half-open circuit is saved as an open one that is due, since its trials are lost. Overrides, the last failure and the count of calls are
+ * not saved. Times are in milliseconds since 1970.
+ */
+export interface Saved {
+  readonly version: 1
+  readonly phase: "Closed" | "Open"
+  readonly since: number
+  readonly openUntil: number
+  /** How long the last opening was to last. */
+  readonly openTime: number
+  readonly openReason: OpenReason
+  readonly openings: number
+  readonly trip: SavedTrip
+}
+
+/**
+ * The memory of a trip policy: calls with their age in milliseconds, which in a window of calls have none.
+ */
+export type SavedTrip =
+  | { readonly _tag: "Consecutive"; readonly failures: number }
+  | {
+      readonly _tag: "FailureRate" | "SlowCalls"
+      readonly calls: ReadonlyArray<{ readonly age: number; readonly calls: number; readonly marked: number }>
+    }
+  | { readonly _tag: "AnyOf"; readonly policies: ReadonlyArray<SavedTrip> }

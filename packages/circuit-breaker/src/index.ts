@@ -1,1 +1,2 @@
 export * as CircuitBreaker from "./CircuitBreaker.ts"
+export * as CircuitBreakers from "./CircuitBreakers.ts"

@@ -67,13 +67,14 @@ it.effect("tells what it knows", () =>
     assert.deepStrictEqual(yield* breaker.snapshot, {
       breaker: "prices",
       state: { _tag: "Closed" },
+      override: "None",
       since: 5_000,
       reason: { _tag: "Created" },
       openUntil: undefined,
       trip: { _tag: "Consecutive", failures: 2, threshold: 5 },
       consecutiveOpenings: 0,
       lastFailure: "second",
-      calls: { successes: 0, failures: 2, ignored: 0, stale: 0, rejected: 0 }
+      calls: { successes: 0, failures: 2, ignored: 0, stale: 0, bypassed: 0, rejected: 0, shadowed: 0 }
     })
   })
 )

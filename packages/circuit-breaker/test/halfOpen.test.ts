@@ -8,7 +8,9 @@ import { CircuitBreaker } from "../src/index.ts"
 import { fail, phase, rejection, start, succeed } from "./calls.ts"
 
 /** A breaker whose open time has just ended. */
-const due = Effect.fnUntraced(function* (options: CircuitBreaker.Options = {}) {
+const due = Effect.fnUntraced(function* (
+  options: CircuitBreaker.Options & { readonly openDuration?: Duration.Input } = {}
+) {
   const breaker = yield* CircuitBreaker.make(options)
   yield* breaker.trip
   yield* TestClock.adjust(options.openDuration ?? "60 seconds")
@@ -33,7 +35,8 @@ it.effect("admits three trials at once and rejects the rest at once", () =>
       reason: { _tag: "Tripped" },
       running: 3,
       started: 3,
-      succeeded: 0
+      succeeded: 0,
+      failed: 0
     })
   })
 )
@@ -181,18 +184,40 @@ describe("deadline", () => {
     })
   )
 
-  it.effect("belongs to the period: it starts at the first trial, and later ones do not move it", () =>
+  it.effect("starts with the first trial, and anew with the first after a pause without any", () =>
     Effect.gen(function* () {
       const breaker = yield* due({ halfOpen: { deadline: "10 seconds" } })
       yield* TestClock.adjust("1 hour")
       const first = yield* start(breaker)
       yield* TestClock.adjust("5 seconds")
-      yield* first.interrupt
       yield* start(breaker)
+      yield* first.interrupt
+      // One was in flight all the time.
       yield* TestClock.adjust("4999 millis")
       assert.strictEqual(yield* phase(breaker), "HalfOpen")
       yield* TestClock.adjust("1 millis")
       assert.strictEqual(yield* phase(breaker), "Open")
+
+      yield* TestClock.adjust("1 minute")
+      const trial = yield* start(breaker)
+      yield* TestClock.adjust("9 seconds")
+      yield* trial.succeed
+      yield* start(breaker)
+      yield* TestClock.adjust("9 seconds")
+      assert.strictEqual(yield* phase(breaker), "HalfOpen")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* phase(breaker), "Open")
+    })
+  )
+
+  it.effect("does not keep a healthy circuit with few calls from closing", () =>
+    Effect.gen(function* () {
+      const breaker = yield* due()
+      for (let i = 0; i < 3; i++) {
+        yield* succeed(breaker)
+        yield* TestClock.adjust("40 seconds")
+      }
+      assert.strictEqual(yield* phase(breaker), "Closed")
     })
   )
 
@@ -214,6 +239,40 @@ describe("deadline", () => {
       yield* TestClock.adjust("2 minutes")
       yield* succeed(breaker)
       assert.strictEqual(yield* phase(breaker), "Closed")
+    })
+  )
+})
+
+describe("a failure rate over the trials", () => {
+  const half = { halfOpen: { trials: 4, failureRate: 0.5 } }
+
+  it.effect("reopens as soon as it is reached", () =>
+    Effect.gen(function* () {
+      const breaker = yield* due(half)
+      yield* fail(breaker)
+      assert.deepInclude(yield* breaker.state, { _tag: "HalfOpen", failed: 1, started: 1 })
+      yield* succeed(breaker)
+      yield* fail(breaker)
+      assert.strictEqual(yield* phase(breaker), "Open")
+    })
+  )
+
+  it.effect("closes as soon as it can no more be reached", () =>
+    Effect.gen(function* () {
+      const breaker = yield* due(half)
+      yield* fail(breaker)
+      yield* succeed(breaker)
+      yield* succeed(breaker)
+      assert.strictEqual(yield* phase(breaker), "HalfOpen")
+      yield* succeed(breaker)
+      assert.strictEqual(yield* phase(breaker), "Closed")
+    })
+  )
+
+  it.effect("excludes successes", () =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(CircuitBreaker.make({ halfOpen: { successes: 1, failureRate: 0.5 } }))
+      assert.include(String(exit), "exclude each other")
     })
   )
 })

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import { TestClock } from "effect/testing"
 import { CircuitBreaker } from "../src/index.ts"
 import { fail, failTimes, phase, rejection, succeed } from "./calls.ts"
@@ -182,6 +183,43 @@ describe("by hand", () => {
       assert.deepStrictEqual([consecutiveOpenings, lastFailure, calls.failures], [0, undefined, 2])
       yield* fail(breaker)
       assert.strictEqual(yield* phase(breaker), "Closed")
+    })
+  )
+})
+
+const lengths = (openDuration: CircuitBreaker.Options["openDuration"], openings: number) =>
+  Effect.gen(function* () {
+    const breaker = yield* CircuitBreaker.make({ openDuration, tripPolicy: CircuitBreaker.consecutive(1) })
+    const seen: Array<number> = []
+    for (let i = 0; i < openings; i++) {
+      yield* fail(breaker)
+      const { retryAfter } = yield* rejection(breaker)
+      seen.push(Duration.toMillis(retryAfter))
+      yield* TestClock.adjust(retryAfter)
+    }
+    return seen
+  })
+
+describe("a schedule as open time", () => {
+  it.effect("gives the length of each opening in a row, and its last one goes on", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(
+        yield* lengths(Schedule.exponential("1 second"), 4),
+        [1_000, 2_000, 4_000, 8_000]
+      )
+      assert.deepStrictEqual(
+        yield* lengths(Schedule.upTo(Schedule.exponential("1 second"), { times: 2 }), 4),
+        [1_000, 2_000, 2_000, 2_000]
+      )
+    })
+  )
+
+  it.effect("has no meaning beside a factor", () =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(
+        CircuitBreaker.make({ openDuration: Schedule.spaced("1 second"), openDurationFactor: 2 })
+      )
+      assert.include(String(exit), "openDurationFactor")
     })
   )
 })

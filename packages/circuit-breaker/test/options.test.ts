@@ -16,6 +16,7 @@ it("has defaults", () => {
     trials: 3,
     concurrency: 3,
     successes: 3,
+    tolerated: 0,
     deadline: 60_000
   })
 })
@@ -29,6 +30,7 @@ it("derives defaults from other options", () => {
     trials: 7,
     concurrency: 7,
     successes: 7,
+    tolerated: 0,
     deadline: 7_200_000
   })
 })
@@ -37,6 +39,20 @@ describe("by name", () => {
   const refused: ReadonlyArray<readonly [options: unknown, message: RegExp]> = [
     [{ openDurations: "1 minute" }, /openDurations/],
     [{ halfOpen: { trial: 1 } }, /"halfOpen"\]\["trial"/],
+    [{ tripPolicy: CircuitBreaker.failureRate({ rate: 0 }) }, /rate/],
+    [
+      { tripPolicy: CircuitBreaker.failureRate({ over: { calls: 5 }, minimum: 6 }) },
+      /minimum \(6\) can never be reached with 5 calls/
+    ],
+    [{ tripPolicy: CircuitBreaker.slowCalls({ slowAfter: 0 }) }, /slowAfter/],
+    [{ tripPolicy: CircuitBreaker.anyOf([]) }, /policies/],
+    [
+      { tripPolicy: CircuitBreaker.anyOf([CircuitBreaker.slowCalls(), CircuitBreaker.slowCalls()]) },
+      /at most one of them can be slowCalls/
+    ],
+    [{ halfOpen: { failureRate: 1.5 } }, /failureRate/],
+    [{ metrics: "yes" }, /metrics/],
+    [{ restore: { version: 2 } }, /restore/],
     [{ halfOpen: { successes: 4 } }, /successes \(4\) can never be reached with 3 trials/],
     [{ halfOpen: { trials: 1, successes: 2 } }, /"halfOpen"\]\["successes"/],
     [{ halfOpen: { trials: 2, concurrency: 3 } }, /concurrency \(3\) is over trials \(2\)/],

@@ -31,7 +31,9 @@ it.effect("success, failure and ignore settle a permit", () =>
       failures: 1,
       ignored: 1,
       stale: 0,
-      rejected: 1
+      bypassed: 0,
+      rejected: 1,
+      shadowed: 0
     })
   })
 )

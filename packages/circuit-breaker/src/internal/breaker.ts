@@ -10,61 +10,91 @@ import * as Stream from "effect/Stream"
 import type { CircuitBreaker } from "../CircuitBreaker.ts"
 import { type Classify, classifyDefault, ignored, type Outcome, success } from "../Outcome.ts"
 import type { Permit } from "../Permit.ts"
-import { CircuitHalfOpen, CircuitOpen, type Rejection } from "../Rejection.ts"
-import type { Snapshot, State } from "../State.ts"
-import type { Transition } from "../Transition.ts"
+import { CircuitForcedOpen, CircuitHalfOpen, CircuitOpen, type Rejection } from "../Rejection.ts"
+import type { Saved, Snapshot, State } from "../State.ts"
+import type { Override, Transition } from "../Transition.ts"
 import * as Circuit from "./circuit.ts"
+import { explain } from "./explain.ts"
+import * as Metrics from "./metrics.ts"
 import type { Decoded } from "./options.ts"
 import { HeldPermit } from "./permit.ts"
+import * as Running from "./running.ts"
 import * as Trip from "./trip.ts"
 import { TypeId } from "./typeId.ts"
 
 export class Breaker implements CircuitBreaker {
   readonly [TypeId] = TypeId
   readonly name: string
+  readonly key: unknown
   private readonly clock: Clock.Clock
   private readonly classify: Classify | undefined
   private readonly circuit: Circuit.Circuit
   private readonly listeners = new Set<(transition: Transition) => void>()
+  private readonly metrics: Metrics.Metrics | undefined
+  private readonly spans: boolean
 
-  constructor(options: Decoded, clock: Clock.Clock) {
+  constructor(options: Decoded, clock: Clock.Clock, key?: unknown) {
     this.name = options.name
+    this.key = key
     this.classify = options.classify
+    this.spans = options.spans
     this.clock = clock
-    this.circuit = Circuit.make(options.policy, Trip.make(options.tripPolicy), this.now())
+    const now = this.now()
+    this.circuit = Circuit.make(options.policy, Trip.make(options.tripPolicy), now)
+    if (options.restore !== undefined)
+      Circuit.restore(this.circuit, options.restore, now, clock.currentTimeMillisUnsafe())
+    this.metrics = options.metrics ? Metrics.make(options.name) : undefined
+    this.observe()
   }
 
-  readonly run = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Rejection, R> => {
+  readonly run = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Rejection, R> =>
+    Effect.suspend(() => this.runUnsafe(self))
+
+  /** What `run` does when it is run. */
+  runUnsafe<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Rejection, R> {
     const { circuit } = this
+    if (this.spans)
+      return Effect.andThen(
+        this.annotate,
+        Effect.suspend(() => this.runGuarded(self))
+      )
+    if (!circuit.isPlain || circuit.inFlight !== undefined) return this.runGuarded(self)
     // A closed circuit hands out nothing that could be lost, so the finalizer can be put in place after the decision.
-    return Effect.suspend((): Effect.Effect<A, E | Rejection, R> => {
-      if (circuit.phase !== "Closed") return this.runTrial(self)
-      const generation = circuit.generation
-      return Effect.onExitPrimitive(self, (exit) => this.settleExit(generation, exit))
-    })
+    const generation = circuit.generation
+    return Effect.onExitPrimitive(self, (exit) => this.settleExit(generation, undefined, exit))
   }
 
   /** The finalizer comes first: an interruption can strike between any two steps, and the trial must not leak. */
-  private runTrial<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Rejection, R> {
+  private runGuarded<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Rejection, R> {
     const now = this.now()
     if (!Circuit.admits(this.circuit, now)) return Effect.fail(this.reject(now))
     let generation = Circuit.REJECTED
+    let call: Running.Call | undefined
     return Effect.onExitPrimitive(
       Effect.suspend((): Effect.Effect<A, E | Rejection, R> => {
         const now = this.now()
         generation = Circuit.admit(this.circuit, now)
-        return generation === Circuit.REJECTED ? Effect.fail(this.rejection(now)) : self
+        if (generation === Circuit.REJECTED) return Effect.fail(this.rejection(now))
+        call = this.enter(generation, now)
+        return self
       }),
-      (exit) => (generation === Circuit.REJECTED ? undefined : this.settleExit(generation, exit))
+      (exit) => (generation === Circuit.REJECTED ? undefined : this.settleExit(generation, call, exit))
     )
+  }
+
+  private enter(generation: number, now: number): Running.Call | undefined {
+    const { inFlight } = this.circuit
+    return inFlight === undefined || generation === Circuit.BYPASSED
+      ? undefined
+      : Running.add(inFlight, now, generation)
   }
 
   acquireUnsafe(): Result.Result<Permit, Rejection> {
     const now = this.now()
     const generation = Circuit.admit(this.circuit, now)
-    return generation === Circuit.REJECTED
-      ? Result.fail(this.rejection(now))
-      : Result.succeed(new HeldPermit((outcome) => this.settle(generation, outcome)))
+    if (generation === Circuit.REJECTED) return Result.fail(this.rejection(now))
+    const call = this.enter(generation, now)
+    return Result.succeed(new HeldPermit((outcome) => this.settle(generation, call, outcome)))
   }
 
   get acquire(): Effect.Effect<Permit, Rejection, Scope.Scope> {
@@ -75,7 +105,7 @@ export class Breaker implements CircuitBreaker {
   }
 
   recordUnsafe(outcome: Outcome): void {
-    this.settle(Circuit.unasked(this.circuit), outcome)
+    this.settle(Circuit.unasked(this.circuit), undefined, outcome)
   }
 
   record(outcome: Outcome): Effect.Effect<void> {
@@ -86,10 +116,10 @@ export class Breaker implements CircuitBreaker {
     const { circuit } = this
     const now = this.now()
     Circuit.tick(circuit, now)
-    const { openReason: reason, phase, running, started, succeeded } = circuit
+    const { failed, openReason: reason, phase, running, started, succeeded } = circuit
     if (phase === "Closed") return { _tag: phase }
     if (phase === "Open") return { _tag: phase, retryAfter: remaining(circuit.openUntil, now), reason }
-    return { _tag: phase, retryAfter: remaining(circuit.deadline, now), reason, running, started, succeeded }
+    return { _tag: phase, retryAfter: this.patience(now), reason, running, started, succeeded, failed }
   }
 
   get state(): Effect.Effect<State> {
@@ -102,10 +132,11 @@ export class Breaker implements CircuitBreaker {
     return {
       breaker: this.name,
       state,
+      override: Circuit.override(circuit),
       since: this.epoch(circuit.since),
       reason: circuit.reason,
       openUntil: state._tag === "Open" ? this.epoch(circuit.openUntil) : undefined,
-      trip: circuit.trip.status(),
+      trip: circuit.trip.status(this.now()),
       consecutiveOpenings: Circuit.openings(circuit, this.now()),
       lastFailure: circuit.lastFailure,
       calls: { ...circuit.calls }
@@ -114,6 +145,13 @@ export class Breaker implements CircuitBreaker {
 
   get snapshot(): Effect.Effect<Snapshot> {
     return Effect.sync(() => this.snapshotUnsafe())
+  }
+
+  /** Whether a new one would be as good, but for what it remembers of closed times. */
+  isIdleUnsafe(): boolean {
+    const { circuit } = this
+    Circuit.tick(circuit, this.now())
+    return circuit.isPlain && circuit.inFlight?.first === undefined
   }
 
   tripUnsafe(): void {
@@ -132,6 +170,32 @@ export class Breaker implements CircuitBreaker {
     return Effect.sync(() => this.resetUnsafe())
   }
 
+  recoverUnsafe(to: "HalfOpen" | "Closed"): void {
+    Circuit.recover(this.circuit, this.now(), to)
+  }
+
+  recover(to: "HalfOpen" | "Closed"): Effect.Effect<void> {
+    return Effect.sync(() => this.recoverUnsafe(to))
+  }
+
+  override(which: Exclude<Override, "None">): Effect.Effect<void, never, Scope.Scope> {
+    return Effect.acquireRelease(
+      Effect.sync(() => Circuit.hold(this.circuit, which, 1, this.now())),
+      () => Effect.sync(() => Circuit.hold(this.circuit, which, -1, this.now()))
+    )
+  }
+
+  get save(): Effect.Effect<Saved> {
+    return Effect.sync(() => {
+      const now = this.now()
+      return Circuit.save(this.circuit, now, this.clock.currentTimeMillisUnsafe())
+    })
+  }
+
+  get explain(): Effect.Effect<string> {
+    return Effect.sync(() => explain(this.snapshotUnsafe()))
+  }
+
   get transitions(): Stream.Stream<Transition> {
     return Stream.callback<Transition>(
       (queue) => {
@@ -145,23 +209,20 @@ export class Breaker implements CircuitBreaker {
     )
   }
 
-  private settle(generation: number, outcome: Outcome): void {
-    const { circuit } = this
-    switch (outcome._tag) {
-      case "Success":
-        return Circuit.success(circuit, generation, this.lazyNow())
-      case "Ignored":
-        return Circuit.ignore(circuit, generation, this.lazyNow())
-      case "Failure": {
-        const retryAfter = outcome.retryAfter === undefined ? 0 : Duration.toMillis(outcome.retryAfter)
-        return Circuit.failure(circuit, generation, this.now(), outcome.error, retryAfter)
-      }
-    }
+  private settle(generation: number, call: Running.Call | undefined, outcome: Outcome): void {
+    this.metrics?.call(outcome._tag)
+    const isFailure = outcome._tag === "Failure"
+    const now = isFailure || call !== undefined ? this.now() : this.lazyNow()
+    Circuit.settle(this.circuit, generation, call, now, outcome, isFailure ? millis(outcome.retryAfter) : 0)
   }
 
-  private settleExit(generation: number, exit: Exit.Exit<unknown, unknown>): undefined {
+  private settleExit(
+    generation: number,
+    call: Running.Call | undefined,
+    exit: Exit.Exit<unknown, unknown>
+  ): undefined {
     if (this.classify === undefined) {
-      this.settle(generation, exit._tag === "Success" ? success : classifyDefault(exit))
+      this.settle(generation, call, exit._tag === "Success" ? success : classifyDefault(exit))
       return
     }
     // A `classify` that throws makes the call die, and must not keep the trial.
@@ -169,7 +230,7 @@ export class Breaker implements CircuitBreaker {
     try {
       outcome = this.classify(exit) ?? classifyDefault(exit)
     } finally {
-      this.settle(generation, outcome)
+      this.settle(generation, call, outcome)
     }
   }
 
@@ -179,15 +240,33 @@ export class Breaker implements CircuitBreaker {
   }
 
   private rejection(now: number): Rejection {
-    const { circuit } = this
+    const { circuit, key, name } = this
+    const { lastFailure, openReason } = circuit
+    this.metrics?.rejection(Circuit.override(circuit) === "ForcedOpen" ? "ForcedOpen" : circuit.phase)
+    if (circuit.holders.ForcedOpen > 0) {
+      const left = circuit.phase === "Open" ? remaining(circuit.openUntil, now) : Duration.zero
+      return new CircuitForcedOpen(name, key, left, openReason, lastFailure)
+    }
     return circuit.phase === "Open"
-      ? new CircuitOpen(this.name, remaining(circuit.openUntil, now), circuit.openReason, circuit.lastFailure)
-      : new CircuitHalfOpen(
-          this.name,
-          remaining(circuit.deadline, now),
-          circuit.openReason,
-          circuit.lastFailure
-        )
+      ? new CircuitOpen(name, key, remaining(circuit.openUntil, now), openReason, lastFailure)
+      : new CircuitHalfOpen(name, key, this.patience(now), openReason, lastFailure)
+  }
+
+  /** For how long the trials of a half-open circuit may still be in flight; while there are none, nothing presses. */
+  private patience(now: number): Duration.Duration {
+    const { circuit } = this
+    return circuit.running === 0 ? Duration.millis(circuit.policy.deadline) : remaining(circuit.deadline, now)
+  }
+
+  /** What a trace shows of the circuit, at the beginning of a call. */
+  private get annotate(): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      Effect.annotateCurrentSpan({
+        "circuit.name": this.name,
+        "circuit.state": this.stateUnsafe()._tag,
+        "circuit.override": Circuit.override(this.circuit)
+      })
+    )
   }
 
   private subscribe(listener: (transition: Transition) => void): void {
@@ -197,15 +276,26 @@ export class Breaker implements CircuitBreaker {
       this.transition({ from: undefined, to: circuit.phase, at: circuit.since, reason: circuit.reason })
     )
     this.listeners.add(listener)
-    circuit.observer ??= (move) => {
-      const transition = this.transition(move)
-      for (const listener of this.listeners) listener(transition)
-    }
+    this.observe()
   }
 
   private unsubscribe(listener: (transition: Transition) => void): void {
     this.listeners.delete(listener)
-    if (this.listeners.size === 0) this.circuit.observer = undefined
+    this.observe()
+  }
+
+  /** Transitions are told only while somebody listens. */
+  private observe(): void {
+    const { circuit, listeners, metrics } = this
+    circuit.observer =
+      listeners.size === 0 && metrics === undefined
+        ? undefined
+        : (move) => {
+            metrics?.transition(move)
+            if (listeners.size === 0) return
+            const transition = this.transition(move)
+            for (const listener of listeners) listener(transition)
+          }
   }
 
   private transition(move: Omit<Transition, "breaker">): Transition {
@@ -219,13 +309,17 @@ export class Breaker implements CircuitBreaker {
 
   /** The time for what does not look at it while the circuit is closed: reading the clock costs more than the rest. */
   private lazyNow(): number {
-    return this.circuit.phase === "Closed" ? 0 : this.now()
+    const { phase, trip } = this.circuit
+    return phase === "Closed" && !trip.isTimed ? 0 : this.now()
   }
 
   private epoch(at: number): number {
     return Math.round(this.clock.currentTimeMillisUnsafe() + at - this.now())
   }
 }
+
+const millis = (duration: Duration.Duration | undefined): number =>
+  duration === undefined ? 0 : Duration.toMillis(duration)
 
 /** In whole milliseconds, rounded up: whoever waits so long has waited long enough. */
 const remaining = (until: number, now: number): Duration.Duration =>

@@ -1,42 +1,107 @@
 /** The options of a breaker: decoded once, at construction, loudly. */
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as Schedule from "effect/Schedule"
 import type { Classify } from "../Outcome.ts"
-import type { TripPolicy } from "../TripPolicy.ts"
+import type { Saved } from "../State.ts"
 import type { Policy } from "./circuit.ts"
+import * as OpenTime from "./openTime.ts"
+import { SavedCircuit } from "./saved.ts"
+import type * as Trip from "./trip.ts"
 
 export interface Decoded {
   readonly name: string
-  readonly tripPolicy: TripPolicy
+  readonly tripPolicy: Trip.Policy
   readonly policy: Policy
   readonly classify: Classify | undefined
+  readonly metrics: boolean
+  readonly spans: boolean
+  readonly restore: Saved | undefined
 }
 
-/** Throws a `TypeError` that names the option at fault. */
-export const decode = (options: unknown): Decoded => {
-  const { classify, halfOpen, maxOpenDuration, name, openDuration, openDurationFactor, tripPolicy } =
-    Result.getOrThrowWith(
-      decodeOptions(options),
-      (error) => new TypeError(`CircuitBreaker.make: ${error.message}`)
-    )
-  const { concurrency, deadline, successes, trials } = halfOpen
-  const maxOpenTime = maxOpenDuration ?? Math.max(openDuration, HOUR)
+/** Throws a `TypeError` that names the option at fault. A schedule takes its chances, if it has any, from the context. */
+export const decode = (
+  options: unknown,
+  who = "CircuitBreaker.make",
+  context: Context.Context<never> = Context.empty()
+): Decoded => {
+  const {
+    classify,
+    halfOpen,
+    maxOpenDuration,
+    metrics,
+    name,
+    openDuration,
+    openDurationFactor,
+    restore,
+    spans,
+    tripPolicy
+  } = Result.getOrThrowWith(decodeOptions(options), (error) => new TypeError(`${who}: ${error.message}`))
+  const { concurrency, deadline, failureRate, successes, trials } = halfOpen
+  const fixed = Schedule.isSchedule(openDuration) ? undefined : openDuration
+  const maxOpenTime = maxOpenDuration ?? Math.max(fixed ?? 0, HOUR)
+  const openTime = Schedule.isSchedule(openDuration)
+    ? OpenTime.fromSchedule(openDuration, context)
+    : OpenTime.exponential(openDuration, openDurationFactor ?? 1)
+  // As many failures as stay under the rate, should all other trials succeed.
+  const tolerated = failureRate === undefined ? 0 : Math.ceil(failureRate * trials) - 1
   return {
     name,
-    tripPolicy,
+    tripPolicy: complete(tripPolicy),
     policy: {
-      openTime: (openings) => Math.min(openDuration * openDurationFactor ** (openings - 1), maxOpenTime),
+      openTime: (openings) => Math.min(openTime(openings), maxOpenTime),
       maxOpenTime,
       trials,
       concurrency: concurrency ?? trials,
-      successes: successes ?? trials,
-      deadline: deadline ?? Math.max(openDuration, 30_000)
+      successes: successes ?? trials - tolerated,
+      tolerated,
+      deadline: deadline ?? Math.max(fixed ?? openTime(1), 30_000)
     },
-    classify
+    classify,
+    metrics,
+    spans,
+    restore
+  }
+}
+
+/** The options of a registry; `idleTimeToLive` in milliseconds. */
+export const decodeKeyed = (
+  options: { readonly idleTimeToLive?: unknown },
+  context: Context.Context<never>
+): { readonly breaker: Decoded; readonly idleTimeToLive: number } => {
+  const { idleTimeToLive, ...rest } = options
+  const read = Result.getOrThrowWith(
+    decodeIdle({ idleTimeToLive }),
+    (error) => new TypeError(`CircuitBreakers.make: ${error.message}`)
+  )
+  return { breaker: decode(rest, "CircuitBreakers.make", context), idleTimeToLive: read.idleTimeToLive }
+}
+
+/** The defaults of a trip policy. */
+const complete = (policy: typeof TripPolicy.Type): Trip.Policy => {
+  switch (policy._tag) {
+    case "Consecutive":
+      return policy
+    case "AnyOf":
+      return { _tag: policy._tag, policies: policy.policies.map(complete) }
+    case "FailureRate":
+      return { _tag: policy._tag, ...completeRate(policy, 0.5) }
+    case "SlowCalls":
+      return { _tag: policy._tag, slowAfter: policy.slowAfter ?? 10_000, ...completeRate(policy, 0.8) }
+  }
+}
+
+const completeRate = ({ minimum, over, rate }: typeof Rate.Type, fallback: number) => {
+  const window = over ?? { calls: 100 }
+  return {
+    rate: rate ?? fallback,
+    over: window,
+    minimum: minimum ?? ("calls" in window ? Math.min(20, window.calls) : 20)
   }
 }
 
@@ -69,13 +134,49 @@ const Millis: Schema.Codec<number, Duration.Input> = Schema.declare(isDuration, 
 
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 
+/** Above 0, to 1. */
+const Share = Schema.Finite.check(Schema.isGreaterThan(0), Schema.isLessThanOrEqualTo(1))
+
+const Rate = Schema.Struct({
+  rate: Schema.optional(Share),
+  over: Schema.optional(Schema.Union([Schema.Struct({ calls: Count }), Schema.Struct({ window: Millis })])),
+  minimum: Schema.optional(Count)
+})
+
+const isReachable = Schema.makeFilter(({ minimum, over }: typeof Rate.Type) =>
+  minimum !== undefined && over !== undefined && "calls" in over && minimum > over.calls
+    ? { path: ["minimum"], issue: `minimum (${minimum}) can never be reached with ${over.calls} calls` }
+    : undefined
+)
+
+const Simple = [
+  Schema.TaggedStruct("Consecutive", { failures: Count }),
+  Schema.TaggedStruct("FailureRate", Rate.fields).check(isReachable),
+  Schema.TaggedStruct("SlowCalls", { ...Rate.fields, slowAfter: Schema.optional(Millis) }).check(isReachable)
+] as const
+
+const TripPolicy = Schema.Union([
+  ...Simple,
+  Schema.TaggedStruct("AnyOf", { policies: Schema.NonEmptyArray(Schema.Union(Simple)) }).check(
+    Schema.makeFilter(({ policies }) =>
+      policies.filter(({ _tag }) => _tag === "SlowCalls").length > 1
+        ? { path: ["policies"], issue: "at most one of them can be slowCalls" }
+        : undefined
+    )
+  )
+])
+
 const HalfOpen = Schema.Struct({
   trials: Count.pipe(Schema.withDecodingDefault(Effect.succeed(3))),
   concurrency: Schema.optional(Count),
   successes: Schema.optional(Count),
+  failureRate: Schema.optional(Share),
   deadline: Schema.optional(Millis)
 }).check(
-  Schema.makeFilter(({ concurrency = 0, successes = 0, trials }) => [
+  Schema.makeFilter(({ concurrency = 0, failureRate, successes = 0, trials }) => [
+    ...(failureRate !== undefined && successes > 0
+      ? [{ path: ["failureRate"], issue: "failureRate and successes exclude each other" }]
+      : []),
     ...(successes > trials
       ? [
           {
@@ -92,27 +193,43 @@ const HalfOpen = Schema.Struct({
 
 const Options = Schema.Struct({
   name: Schema.String.pipe(Schema.withDecodingDefault(Effect.succeed("circuit"))),
-  tripPolicy: Schema.Union([Schema.TaggedStruct("Consecutive", { failures: Count })]).pipe(
+  tripPolicy: TripPolicy.pipe(
     Schema.withDecodingDefault(Effect.succeed({ _tag: "Consecutive" as const, failures: 5 }))
   ),
-  openDuration: Millis.pipe(Schema.withDecodingDefault(Effect.succeed("60 seconds" as const))),
-  openDurationFactor: Schema.Finite.check(Schema.isGreaterThanOrEqualTo(1)).pipe(
-    Schema.withDecodingDefault(Effect.succeed(1))
-  ),
+  openDuration: Schema.Union([
+    Schema.declare((u: unknown): u is OpenTime.Openings => Schedule.isSchedule(u), {
+      expected: "a schedule"
+    }),
+    Millis
+  ]).pipe(Schema.withDecodingDefault(Effect.succeed("60 seconds" as const))),
+  openDurationFactor: Schema.optional(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(1))),
   maxOpenDuration: Schema.optional(Millis),
   halfOpen: HalfOpen.pipe(Schema.withDecodingDefault(Effect.succeed({}))),
   classify: Schema.optional(
     Schema.declare((u: unknown): u is Classify => typeof u === "function", { expected: "a function" })
-  )
+  ),
+  metrics: Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false))),
+  spans: Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false))),
+  restore: Schema.optional(SavedCircuit)
 }).check(
-  Schema.makeFilter(({ maxOpenDuration, openDuration }) =>
-    maxOpenDuration === undefined || openDuration <= maxOpenDuration
+  Schema.makeFilter(({ maxOpenDuration, openDuration, openDurationFactor }) => {
+    if (typeof openDuration !== "number")
+      return openDurationFactor === undefined
+        ? undefined
+        : { path: ["openDurationFactor"], issue: "openDurationFactor has no meaning beside a schedule" }
+    return maxOpenDuration === undefined || openDuration <= maxOpenDuration
       ? undefined
       : {
           path: ["maxOpenDuration"],
           issue: `maxOpenDuration (${maxOpenDuration} ms) is under openDuration (${openDuration} ms)`
         }
-  )
+  })
 )
 
 const decodeOptions = Schema.decodeUnknownResult(Options, { onExcessProperty: "error" })
+
+const decodeIdle = Schema.decodeUnknownResult(
+  Schema.Struct({
+    idleTimeToLive: Millis.pipe(Schema.withDecodingDefault(Effect.succeed("1 hour" as const)))
+  })
+)

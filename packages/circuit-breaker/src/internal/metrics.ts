@@ -1,0 +1,48 @@
+/** The metrics of a breaker, with labels of which there are few: its name, outcomes, and phases. Keys are no labels. */
+import * as Context from "effect/Context"
+import * as Metric from "effect/Metric"
+import type { Outcome } from "../Outcome.ts"
+import type { Phase } from "../Transition.ts"
+import type { Move } from "./circuit.ts"
+
+export interface Metrics {
+  readonly call: (outcome: Outcome["_tag"]) => void
+  readonly rejection: (by: Phase | "ForcedOpen") => void
+  readonly transition: (move: Move) => void
+}
+
+const calls = Metric.counter("circuit_breaker_calls", { description: "Calls that ended, by outcome" })
+const rejections = Metric.counter("circuit_breaker_rejections", {
+  description: "Calls that did not run, by phase"
+})
+const transitions = Metric.counter("circuit_breaker_transitions", {
+  description: "Moves from phase to phase"
+})
+const openTime = Metric.counter("circuit_breaker_open_milliseconds", {
+  description: "Time spent open or half-open"
+})
+
+export const make = (breaker: string): Metrics => {
+  const labelled = (counter: Metric.Counter<number>, label: string) => {
+    const made = new Map<string, Metric.Metric<number, Metric.CounterState<number>>>()
+    return (value: string): void => {
+      let own = made.get(value)
+      if (own === undefined)
+        made.set(value, (own = Metric.withAttributes(counter, { breaker, [label]: value })))
+      own.updateUnsafe(1, Context.empty())
+    }
+  }
+  const move = labelled(transitions, "to")
+  const open = Metric.withAttributes(openTime, { breaker })
+  let openedAt: number | undefined
+  return {
+    call: labelled(calls, "outcome"),
+    rejection: labelled(rejections, "state"),
+    transition: ({ at, from, to }) => {
+      if (from === to) return
+      move(to)
+      if (from === "Closed") openedAt = at
+      if (to === "Closed" && openedAt !== undefined) open.updateUnsafe(at - openedAt, Context.empty())
+    }
+  }
+}
