@@ -111,7 +111,7 @@ export const slowCalls = (
 ): TripPolicy => ({ _tag: "SlowCalls", ...options })
 
 /**
- * Opens the circuit when any of these policies does: the first of them that would gives the reason. At most one of them is `slowCalls`.
+ * Opens the circuit when any of these policies does; if several do at once, the last of them gives the reason. At most one of them is `slowCalls`.
  *
  * ```ts
  * import { CircuitBreaker } from "@fireweed/circuit-breaker"

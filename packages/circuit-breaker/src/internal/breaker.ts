@@ -58,16 +58,29 @@ export class Breaker implements CircuitBreaker {
         this.annotate,
         Effect.suspend(() => this.runGuarded(self))
       )
-    if (!circuit.isPlain || circuit.inFlight !== undefined) return this.runGuarded(self)
+    if (!circuit.isPlain) {
+      const now = this.now()
+      return Circuit.admits(circuit, now) ? this.runGuarded(self) : Effect.fail(this.reject(now))
+    }
+    if (circuit.inFlight !== undefined) return this.runGuarded(self)
     // A closed circuit hands out nothing that could be lost, so the finalizer can be put in place after the decision.
-    const generation = circuit.generation
-    return Effect.onExitPrimitive(self, (exit) => this.settleExit(generation, undefined, exit))
+    return Effect.onExitPrimitive(self, this.finalizer(circuit.generation))
   }
 
-  /** The finalizer comes first: an interruption can strike between any two steps, and the trial must not leak. */
+  /** What is done at the end of a call of a closed circuit: the same for all of one generation. */
+  private finalizer(generation: number): Finalizer {
+    if (this.finalizerOf !== generation) {
+      this.finalizerOf = generation
+      this.lastFinalizer = (exit) => this.settleExit(generation, undefined, exit)
+    }
+    return this.lastFinalizer
+  }
+
+  private finalizerOf = Circuit.REJECTED
+  private lastFinalizer: Finalizer = () => undefined
+
+  /** The finalizer comes first: an interruption can strike between any two steps, and what was handed out must not leak. */
   private runGuarded<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Rejection, R> {
-    const now = this.now()
-    if (!Circuit.admits(this.circuit, now)) return Effect.fail(this.reject(now))
     let generation = Circuit.REJECTED
     let call: Running.Call | undefined
     return Effect.onExitPrimitive(
@@ -320,6 +333,8 @@ export class Breaker implements CircuitBreaker {
 
 const millis = (duration: Duration.Duration | undefined): number =>
   duration === undefined ? 0 : Duration.toMillis(duration)
+
+type Finalizer = (exit: Exit.Exit<unknown, unknown>) => undefined
 
 /** In whole milliseconds, rounded up: whoever waits so long has waited long enough. */
 const remaining = (until: number, now: number): Duration.Duration =>
