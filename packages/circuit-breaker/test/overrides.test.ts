@@ -114,7 +114,7 @@ it.effect("forced open wins over forced closed, and that over a shadow", () =>
   Effect.gen(function* () {
     const breaker = yield* CircuitBreaker.make()
     const over = Effect.map(breaker.snapshot, ({ override }) => override)
-    yield* held(breaker, "Shadow")
+    const shadow = yield* held(breaker, "Shadow")
     assert.strictEqual(yield* over, "Shadow")
     const closed = yield* held(breaker, "ForcedClosed")
     const open = yield* held(breaker, "ForcedOpen")
@@ -123,6 +123,8 @@ it.effect("forced open wins over forced closed, and that over a shadow", () =>
     assert.strictEqual(yield* over, "ForcedClosed")
     yield* closed
     assert.strictEqual(yield* over, "Shadow")
+    yield* shadow
+    assert.strictEqual(yield* over, "None")
   })
 )
 

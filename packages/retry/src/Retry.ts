@@ -9,6 +9,7 @@ import * as Backoff from "./Backoff.ts"
 import * as Category from "./Category.ts"
 import * as engine from "./internal/engine.ts"
 import * as decode from "./internal/retryOptions.ts"
+import type { RetryBudget } from "./RetryBudget.ts"
 import type { Attempt, RetryExhausted } from "./RetryExhausted.ts"
 
 export { RetryExhausted } from "./RetryExhausted.ts"
@@ -73,6 +74,11 @@ export interface CommonOptions<in E, out S extends Surface> {
   readonly surface?: S | undefined
   /** How many attempts the history keeps: the last ones. Default 16. */
   readonly history?: number | undefined
+  /**
+   * A budget that this policy shares with others: each call adds to it, each retry takes from it. When it is spent, a call that fails gives
+   * up at once, with the reason `"budget"`. Default: none.
+   */
+  readonly budget?: RetryBudget | undefined
   /** Called after each failure that will be retried, before the delay. An effect it gives is run. */
   readonly onRetry?: ((attempt: Attempt<E>) => Effect.Effect<unknown> | void) | undefined
   /** Called before giving up. An effect it gives is run. */
@@ -246,6 +252,7 @@ const settle = <E, S extends Surface>(
   idempotent: decoded.idempotent,
   surface: decoded.surface,
   history: decoded.history,
+  budget: decoded.budget,
   onRetry: options.onRetry,
   onGiveUp: options.onGiveUp
 })

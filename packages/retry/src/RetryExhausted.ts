@@ -22,11 +22,12 @@ export interface Attempt<out E> {
 }
 
 /**
- * Why it was given up: all retries are spent; the next delay would pass `maxElapsed`; or the call may have run and is not idempotent.
+ * Why it was given up: all retries are spent; the next delay would pass `maxElapsed`; the shared budget is spent; or the call may have run and
+ * is not idempotent.
  *
  * @category models
  */
-export type Reason = "attempts" | "deadline" | "idempotency"
+export type Reason = "attempts" | "deadline" | "budget" | "idempotency"
 
 interface Fields<E> {
   readonly reason: Reason
@@ -63,6 +64,7 @@ export class RetryExhausted<E> extends RetryExhaustedBase<E> {
 const why: Record<Reason, string> = {
   attempts: "no retry is left",
   deadline: "the next delay would pass maxElapsed",
+  budget: "the retry budget that it shares is spent",
   idempotency: "the call may have run; mark it idempotent if it may run twice"
 }
 

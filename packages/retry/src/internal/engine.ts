@@ -8,6 +8,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import type * as Backoff from "../Backoff.ts"
+import type { RetryBudget } from "../RetryBudget.ts"
 import { type Attempt, RetryExhausted } from "../RetryExhausted.ts"
 import { decide, type Plan, type Rules } from "./decide.ts"
 
@@ -31,6 +32,7 @@ export interface Settings<in E> extends Rules<E> {
   readonly idempotent: boolean | undefined
   readonly surface: "exhausted" | "last"
   readonly history: number
+  readonly budget: RetryBudget | undefined
   readonly onRetry: ((attempt: Attempt<E>) => Effect.Effect<unknown> | void) | undefined
   readonly onGiveUp: ((exhausted: RetryExhausted<E>) => Effect.Effect<unknown> | void) | undefined
 }
@@ -49,16 +51,17 @@ interface Call<A, E, R> {
   attemptBegan: number | undefined
 }
 
-/** The whole call. Before the first failure there is one handler, and the clock is read only if there is a deadline. */
+/** The whole call. Before the first failure there is one handler, and the clock is read only if there is a deadline or a budget. */
 export const run = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   settings: Settings<E>,
   idempotent: boolean | undefined
 ): Effect.Effect<A, E | RetryExhausted<E>, R> =>
-  settings.maxElapsed === undefined
+  settings.maxElapsed === undefined && settings.budget === undefined
     ? Effect.catchCause(self, (cause) => failed(begin(self, settings, idempotent, undefined), cause))
     : Effect.withFiber((fiber) => {
         const began = monotonic(fiber)
+        settings.budget?.callUnsafe(began)
         return Effect.catchCause(self, (cause) => failed(begin(self, settings, idempotent, began), cause))
       })
 
@@ -88,7 +91,7 @@ const failed = <A, E, R>(
   return Effect.withFiber((fiber) => {
     const now = monotonic(fiber)
     const random = fiber.getRef(Random.Random)
-    const decision = decide(
+    const decided = decide(
       call.settings,
       {
         steps: call.steps,
@@ -98,6 +101,8 @@ const failed = <A, E, R>(
       },
       error
     )
+    const isOver = decided._tag === "Retry" && call.settings.budget?.spendUnsafe(now) === false
+    const decision = isOver ? ({ _tag: "GiveUp", reason: "budget", delay: decided.delay } as const) : decided
     if (decision._tag === "Pass") return Effect.failCause(cause)
 
     const attempt = record(call, error, fiber, now, Duration.millis(decision.delay))

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Backoff from "../Backoff.ts"
+import { isRetryBudget } from "../RetryBudget.ts"
 import { Count, decoder, Function, Millis } from "./options.ts"
 
 const backoff = Schema.declare(Backoff.isBackoff, { expected: "a Backoff" })
@@ -18,6 +19,7 @@ const common = {
   history: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).pipe(
     Schema.withDecodingDefault(Effect.succeed(16))
   ),
+  budget: Schema.optional(Schema.declare(isRetryBudget, { expected: "a RetryBudget" })),
   onRetry: Schema.optional(Function),
   onGiveUp: Schema.optional(Function)
 }
