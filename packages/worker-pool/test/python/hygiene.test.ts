@@ -72,7 +72,7 @@ it.live("D61 a worker that crashed, was killed, or was ended for not obeying lea
     for (const end of [
       workers.call("sample:die", [1]),
       workers.call("sample:kill", [9]),
-      workers.call("sample:swallow", [], { deadline: "50 millis" })
+      workers.call("sample:swallow", [], { deadline: "300 millis" })
     ]) {
       pids.push(yield* workers.call("sample:pid", [], Pid))
       yield* Effect.flip(end)
