@@ -53,6 +53,7 @@ export class Writer {
     head[6] = length >>> 24
     head[7] = length / 2 ** 32
     head[8] = head[9] = head[10] = 0
+    this.#head = NO_BYTES
     if (this.#chunk.length > CHUNK) this.#chunk = NO_BYTES
     this.#start = this.#at = Math.min(this.#at, this.#chunk.length)
     return pieces
