@@ -1,9 +1,9 @@
 """The opcodes that a pickle may hold.
 
-CPython's reader knows more of them, and two are harmful: LONG_BINPUT and PUT name a place in its memo, and it makes the memo twice
-that long, whatever the length of the pickle: up to 64 GiB for 20 bytes. Nobody who speaks the protocol writes them (MEMOIZE does the same),
-but a text may hold the same bytes, so to know is to walk over all opcodes. Only a pickle with such bytes is walked over: it takes a
-microsecond for a small one, and one to three times the reading for a large one.
+CPython's reader takes memory before it looks whether the pickle fills it. LONG_BINPUT and PUT name a place in its memo, which it makes twice
+that long: up to 64 GiB for 20 bytes. Nobody who speaks the protocol writes them (MEMOIZE does the same). BINBYTES, BINBYTES8 and BYTEARRAY8
+get as many bytes as they claim. A text may hold the same bytes, so to know is to walk over all opcodes: it takes a microsecond for a small
+pickle, which is spared it if it has no such byte, and up to three times the reading for one of many small values.
 """
 
 import re
@@ -11,7 +11,8 @@ import re
 from ._builtins import __builtins__
 from ._errors import Refused
 
-_suspect = re.compile(b"[rp]").search
+_SMALL = 200  # bytes: to look at each of more takes longer than the walk may
+_suspect = re.compile(b"[rpB\x8e\x96]").search
 # Opcodes with their arguments, the frequent ones first. A match keeps what it may have to give back, so its length has a bound.
 _plain = re.compile(
     rb"(?:\x94|h.|K.|\x8c(?:%s)|G.{8}|M..|J.{4}|[().012N\]adelstu}R\x85-\x89\x8f-\x91\x93\x97\x98]|j.{4}|q.|\x80.|\x95.{8}){0,500}"
@@ -23,10 +24,10 @@ _counted = {0x43: 1, 0x8A: 1, 0x8C: 1, 0x42: 4, 0x58: 4, 0x8B: 4, 0x8D: 8, 0x8E:
 
 
 def check(pickle):
-    """Raises `Refused` for a pickle with an opcode that the protocol does not have."""
-    if not _suspect(pickle):
-        return
+    """Raises `Refused` for a pickle with an opcode that the protocol does not have, or that claims more bytes than there are."""
     at, length = 0, len(pickle)
+    if length < _SMALL and not _suspect(pickle):
+        return
     while at < length:
         end = _plain(pickle, at).end()
         if end == at:
@@ -36,3 +37,5 @@ def check(pickle):
             end += 1 + size
             end += int.from_bytes(pickle[at + 1 : end], "little")
         at = end
+    if at > length:
+        raise Refused("not a pickle this worker reads: cut short, it claims %d bytes and has %d" % (at, length))

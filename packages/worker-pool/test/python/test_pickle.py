@@ -183,6 +183,24 @@ class Refusals(unittest.TestCase):
                     with self.subTest(put=put, lead=lead):
                         self.assertLess(peak(lambda: self.assertRaises(Refused, Pickle.decode, meta)), 100_000)
 
+    def test_a_false_length_takes_no_memory(self):
+        claims = [op + (1 << 30).to_bytes(size, "little") + b"abc" for op, size in self.COUNTED]
+        framed = [b"\x95" + len(claim).to_bytes(8, "little") + claim for claim in claims]
+        for claim in (*claims, *framed):
+            for lead in (b"", b"\x8c\x04none0", b"X\x80\x00\x00\x00" + b"B\x8e\x96\x00" * 32):
+                data = b"\x80\x05" + lead + claim + b"."
+                for meta in (data, memoryview(data)):
+                    with self.subTest(claim=claim, lead=lead):
+                        self.assertLess(peak(lambda: self.assertRaises(Refused, Pickle.decode, meta)), 100_000)
+
+    COUNTED = ((b"B", 4), (b"X", 4), (b"\x8b", 4), (b"\x8d", 8), (b"\x8e", 8), (b"\x95", 8), (b"\x96", 8))
+
+    def test_bytes_of_every_length_and_what_looks_like_them(self):
+        for size in (0, 1, 255, 256, 257, 65_535, 65_536, 100_000):
+            for value in (b"B\x8e\x96rp" * size, bytearray(b"\x96" * size), "B\xff\xff\xff\xff" * size):
+                with self.subTest(size=size, kind=type(value)):
+                    self.assertEqual(through([value, value]), [value, value])
+
     def test_opcodes_are_told_from_what_looks_like_them(self):
         looks_like_puts = ["p999999\nr\x7f\x7f\x7f\x7f" * 9, "r" * 31, "r" * 32, b"p" * 300, int.from_bytes(b"rp" * 99, "little"), 0x72, 0x7272, 0x72727272]
         for value in VALUES:
