@@ -51,7 +51,9 @@ def _load(reader, meta, buffers):
         value = reader(stream, buffers=buffers).load()
     except RecursionError:
         raise Refused("nested too deep") from None
-    except Exception as error:  # every error of the reader means that the bytes are not what they should be
+    except MemoryError:
+        raise
+    except Exception as error:  # every other error of the reader means that the bytes are not what they should be
         refusal = NotLoaded if type(error) is _ext.NotLoaded else Refused
         raise refusal("not a pickle this worker reads: %s: %s" % (type_name(type(error)), clip(str(error), 500))) from None
     if stream.tell() != len(meta):

@@ -17,7 +17,7 @@ import uuid
 import zoneinfo
 
 from driver import CALL, ERROR, HEADER, REPORT, RESULT, Worker
-from fireweed import _frame
+from fireweed import _ext, _frame
 from fireweed._errors import Refused
 from fireweed._pickle5 import Pickle
 
@@ -194,6 +194,38 @@ class Refusals(unittest.TestCase):
                         self.assertLess(peak(lambda: self.assertRaises(Refused, Pickle.decode, meta)), 100_000)
 
     COUNTED = ((b"B", 4), (b"X", 4), (b"\x8b", 4), (b"\x8d", 8), (b"\x8e", 8), (b"\x95", 8), (b"\x96", 8))
+
+    def test_nothing_hides_behind_the_end_of_a_frame(self):
+        # CPython skips what is left of a frame when an argument goes on beyond it. Here it takes `zeros` for the argument and comes to
+        # `hidden`, which is part of a text for a reader who skips nothing.
+        zeros = bytes(8)
+        for hidden in (b"Nr\xff\xff\xff\x05.", b"Np99999999\n.", b"\x8e\xff\xff\xff\x3f\x00\x00\x00\x00."):
+            rest = zeros[:4] + hidden
+            text = b"\x8c" + bytes((len(hidden) + 5,)) + zeros[:5] + hidden
+            cases = [(b"X" + (len(rest) - 2).to_bytes(2, "little"), rest), (b"G" + zeros[:7], zeros[:1] + text)]
+            for inside, outside in cases:
+                data = b"\x80\x05\x95" + len(inside).to_bytes(8, "little") + inside + outside
+                with self.subTest(data):
+                    self.assertLess(peak(lambda: self.assertRaises(Refused, Pickle.decode, data)), 100_000)
+
+    def test_frames_hold_whole_opcodes_and_no_frames(self):
+        def framed(data):
+            return b"\x95" + len(data).to_bytes(8, "little") + data
+
+        text, end = b"X\x02\x00\x00\x00pr", b"."
+        for data in (framed(text) + end, framed(text + end), framed(b"") + framed(text) + end, framed(text[:5]) + text[5:] + end, text + end):
+            self.assertEqual(Pickle.decode(b"\x80\x05" + data), "pr")
+        for data in (*(framed(text[:n]) + text[n:] + end for n in (1, 2, 3, 4, 6)), framed(framed(text) + b"0N") + end, framed(text + end)[:-1]):
+            with self.subTest(data):
+                self.assertRaises(Refused, Pickle.decode, b"\x80\x05" + data)
+
+    def test_no_memory_is_not_a_wrong_pickle(self):
+        def exhausted(*_):
+            raise MemoryError
+
+        self.addCleanup(_ext.FUNCTIONS.__setitem__, "path", _ext.FUNCTIONS["path"])
+        _ext.FUNCTIONS["path"] = exhausted
+        self.assertRaises(MemoryError, Pickle.decode, b"\x80\x05\x8c\rfireweed._ext\x8c\x04path\x93\x8c\x01x\x85R.")
 
     def test_bytes_of_every_length_and_what_looks_like_them(self):
         for size in (0, 1, 255, 256, 257, 65_535, 65_536, 100_000):
