@@ -18,7 +18,8 @@ class OneAtATime(unittest.TestCase):
             for target, *args in (("later", 1, 60), ("blocked", 60), ("gather", 100)):
                 worker.ask("later", 0)
                 call = worker.call(target, *args)
-                self.assertTrue(until(lambda: busy(worker) == call))
+                if target != "gather":  # which may be done before it can be asked for
+                    self.assertTrue(until(lambda: busy(worker) == call))
                 worker.cancel(call)
                 kind, got, value = worker.receive()
                 if target != "gather" or kind == ERROR:
