@@ -82,9 +82,13 @@ export const make = (options: {
         frame.job.frozen = true
         return go(step.next)
       case "Callback":
-        return Effect.flatMap(options.callback(frame.job, step.name, step.args), (value) =>
-          run({ ...frame, args: [value] }, step.next)
-        )
+        return Effect.matchEffect(options.callback(frame.job, step.name, step.args), {
+          onSuccess: (value) => run({ ...frame, args: [value] }, step.next),
+          onFailure: (raised) =>
+            step.failed === undefined
+              ? Effect.fail(raised)
+              : run({ ...frame, args: [raised.exception.message] }, step.failed)
+        })
       case "Log":
         options.log(frame.job.id, step.record)
         return go(step.next)

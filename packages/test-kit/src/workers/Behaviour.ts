@@ -69,6 +69,7 @@ export type Step =
       readonly name: string
       readonly args: ReadonlyArray<unknown>
       readonly next: Handler
+      readonly failed: Handler | undefined
     }
   | { readonly _tag: "Log"; readonly record: Omit<Message.Log, "call">; readonly next: Handler }
   | { readonly _tag: "InTurn"; readonly handlers: ReadonlyArray<Handler> }
@@ -270,7 +271,8 @@ export const log = (
 
 /**
  * Calls a function of the pool's option `callbacks`, as `fireweed.call_parent` does, then goes on with its value as the only argument; by
- * default the value is the result. When it fails, `fireweed.CallbackError` is raised.
+ * default the value is the result. When it fails, `fireweed.CallbackError` is raised; or caught, where `failed` says what is done then: its
+ * argument is the message.
  *
  * ```ts
  * import { Behaviour, MockWorker } from "@fireweed/test-kit/workers"
@@ -295,8 +297,9 @@ export const log = (
 export const callback = (
   name: string,
   args: ReadonlyArray<unknown> = [],
-  next: Handler = (value: unknown) => value
-): Behaviour => make({ _tag: "Callback", name, args, next })
+  next: Handler = (value: unknown) => value,
+  failed?: Handler
+): Behaviour => make({ _tag: "Callback", name, args, next, failed })
 
 /**
  * The first handler for the first call, the second for the second, and the last for all that follow; counted over all workers of a mock.

@@ -93,6 +93,13 @@ export class ContractBroken extends ContractBrokenBase {
 export const behaviours: ReadonlyArray<Behaviour> = Behaviours.behaviours
 
 /**
+ * Those of a pool with the codec `pickle`, the default: values that JSON has not.
+ *
+ * @category behaviours
+ */
+export const pickled: ReadonlyArray<Behaviour> = Behaviours.pickled
+
+/**
  * Those of a pool with the option `strict`.
  *
  * @category behaviours

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Fixture } from "@fireweed/test-kit"
+import { withFixture } from "@fireweed/test-kit/vitest"
 import { Contract, MockWorker } from "@fireweed/test-kit/workers"
 import { WorkerPool } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
@@ -38,21 +39,21 @@ const sideBySide = Contract.behaviours.filter(({ name }) => !name.startsWith("a 
 for (const [kind, make] of Object.entries(workers)) {
   describe(`one contract: ${kind}`, () => {
     for (const [title, rest, behaviours] of [
-      ["by pickle", {}, Contract.behaviours],
+      ["by pickle", {}, [...Contract.behaviours, ...Contract.pickled]],
       ["by JSON", { codec: "json" }, Contract.behaviours],
       ["side by side", { concurrency: 4 }, sideBySide],
       ["strict", { strict: true }, Contract.strict]
     ] as const) {
-      it.live(`D71 ${title}: ${behaviours.length} behaviours`, () =>
-        Effect.gen(function* () {
-          const pool = yield* make(rest)
-          const names = yield* Contract.verify(pool, behaviours)
-          assert.deepStrictEqual(
-            names,
-            behaviours.map(({ name }) => name)
+      describe(`held ${title}`, () => {
+        const pool = withFixture(make(rest), { per: "file" })
+        for (const behaviour of behaviours) {
+          it.live(`D71 ${behaviour.name}`, () =>
+            Effect.map(Contract.verify(pool(), [behaviour]), (names) =>
+              assert.deepStrictEqual(names, [behaviour.name])
+            )
           )
-        })
-      )
+        }
+      })
     }
   })
 }

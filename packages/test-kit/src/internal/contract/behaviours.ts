@@ -91,6 +91,23 @@ const values: ReadonlyArray<readonly [kind: string, value: unknown]> = [
   ["a long text", "long ".repeat(20_000)]
 ]
 
+/** What only pickle carries. */
+const pickledValues: ReadonlyArray<readonly [kind: string, value: unknown]> = [
+  ["bytes", [new Uint8Array(), new Uint8Array([0, 1, 255])]],
+  ["large integers", [2n ** 64n, -(2n ** 200n)]],
+  ["numbers that are none", [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]],
+  ["sets", [new Set([1, "a"]), new Set()]],
+  [
+    "dicts with keys of every kind",
+    [
+      new Map<unknown, unknown>([
+        [1, "one"],
+        ["k", [null]]
+      ])
+    ]
+  ]
+]
+
 /** In the order in which they are to be tried: each leaves a pool that can do the next. */
 export const behaviours: ReadonlyArray<Behaviour> = [
   ...values.map(([kind, sent]) => ({
@@ -115,6 +132,14 @@ export const behaviours: ReadonlyArray<Behaviour> = [
     name: "an exception whose text is quoted",
     run: call("fail", ["KeyError", "k"]),
     expected: failed("PythonError", "raised", "maybe", "KeyError: 'k'")
+  },
+  {
+    name: "an exception, and where it was raised",
+    run: told(call("fail", ["ValueError", "no"]), (error) => {
+      const last = error._tag === "PythonError" ? error.exception.frames.at(-1) : undefined
+      return [last?.[0].endsWith("contract.py"), last?.[2]]
+    }),
+    expected: value([true, "fail"])
   },
   {
     name: "an exception with a cause and a note",
@@ -201,6 +226,16 @@ export const behaviours: ReadonlyArray<Behaviour> = [
     name: "a callback that is refused and caught",
     run: call("ask_safely", ["nothing"]),
     expected: value("refused")
+  },
+  {
+    name: "a callback that fails and is caught",
+    run: call("ask_safely", ["fails"]),
+    expected: value("refused")
+  },
+  {
+    name: "a callback that could fail, but does not",
+    run: call("ask_safely", ["double", 4]),
+    expected: value(8)
   },
   ...(["fails", "nothing"] as const).map((name): Behaviour => ({
     name: name === "fails" ? "a callback that fails" : "a callback that is not there",
@@ -307,6 +342,20 @@ export const behaviours: ReadonlyArray<Behaviour> = [
     expected: value(failed("SessionError", "lost", "no"))
   },
   { name: "the next call after a death", run: echo, expected: value(["still here"]) }
+]
+
+/** The same for a pool that speaks pickle. */
+export const pickled: ReadonlyArray<Behaviour> = [
+  ...pickledValues.map(([kind, sent]) => ({
+    name: `pickle: ${kind}`,
+    run: call("echo", [sent]),
+    expected: value([sent])
+  })),
+  {
+    name: "pickle: a point in time",
+    run: (pool) => Effect.map(pool.call("echo", [new Date(1_700_000_000_123)]), String),
+    expected: value("2023-11-14 22:13:20.123000+00:00")
+  }
 ]
 
 /** The same for a pool with the option `strict`. */

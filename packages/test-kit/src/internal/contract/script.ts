@@ -6,7 +6,9 @@ import * as Start from "../../workers/Start.ts"
 export const script: Script = {
   echo: (...args: ReadonlyArray<unknown>) => args,
   fail: (kind: string, message: string) =>
-    Behaviour.raise(kind, kind === "KeyError" ? `'${message}'` : message),
+    Behaviour.raise(kind, kind === "KeyError" ? `'${message}'` : message, {
+      frames: [["contract.py", 18, "fail", "raise ..."]]
+    }),
   fail_from: (message: string) =>
     Behaviour.raise("ValueError", message, {
       notes: ["a note"],
@@ -20,7 +22,8 @@ export const script: Script = {
   nap: (seconds: number) => Behaviour.delay(seconds * 1_000),
   no_value: () => () => 1,
   ask: (name: string, ...args: ReadonlyArray<unknown>) => Behaviour.callback(name, args),
-  ask_safely: () => "refused",
+  ask_safely: (name: string, ...args: ReadonlyArray<unknown>) =>
+    Behaviour.callback(name, args, undefined, Behaviour.reply("refused")),
   log: (level: number, message: string) => Behaviour.log(level, message, { logger: "contract" }),
   *count(n: number) {
     yield* range(n)
