@@ -69,3 +69,46 @@ it.effect("ends with its scope, and spends nothing once a call has made the circ
     assert.strictEqual(count(), 5)
   })
 )
+
+const opened = Effect.tap(CircuitBreaker.make(), (breaker) => breaker.trip)
+
+it.effect("a probe that hangs is given up, and the next one is made", () =>
+  Effect.gen(function* () {
+    const breaker = yield* opened
+    let pings = 0
+    const ping = Effect.suspend(() => (++pings === 1 ? Effect.never : Effect.void))
+    yield* CircuitBreaker.probe(breaker, ping, { success: "Closed" })
+    yield* TestClock.adjust("15 seconds")
+    assert.deepStrictEqual([pings, breaker.stateUnsafe()._tag], [2, "Closed"])
+  })
+)
+
+it.effect("a probe of one opening does not answer for the next", () =>
+  Effect.gen(function* () {
+    const breaker = yield* opened
+    yield* CircuitBreaker.probe(breaker, Effect.sleep("20 seconds"), {
+      every: "25 seconds",
+      success: "Closed"
+    })
+    yield* TestClock.adjust("30 seconds")
+    yield* breaker.reset
+    yield* breaker.trip
+    yield* TestClock.adjust("20 seconds")
+    assert.strictEqual(breaker.stateUnsafe()._tag, "Open")
+    yield* TestClock.adjust("25 seconds")
+    assert.strictEqual(breaker.stateUnsafe()._tag, "Closed")
+  })
+)
+
+it.effect.each<readonly [object, string]>([
+  [{ every: "0 seconds" }, "every"],
+  [{ evry: "5 seconds" }, "evry"],
+  [{ success: "closed" }, "success"]
+])("refuses %o", ([options, names]) =>
+  Effect.gen(function* () {
+    const breaker = yield* opened
+    const exit = yield* Effect.exit(Effect.suspend(() => CircuitBreaker.probe(breaker, Effect.void, options)))
+    assert.include(String(exit), "CircuitBreaker.probe: ")
+    assert.include(String(exit), names)
+  })
+)

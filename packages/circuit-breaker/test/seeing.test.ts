@@ -65,9 +65,15 @@ describe("metrics", () => {
       }
       yield* TestClock.adjust("1 minute")
       yield* succeed(breaker)
+      const late = yield* start(breaker)
+      yield* breaker.reset
+      yield* late.fail
+      yield* breaker.override("ForcedClosed").pipe(Effect.andThen(fail(breaker)), Effect.scoped)
       assert.deepStrictEqual(yield* counted("counted"), {
         "calls Success": 2,
         "calls Failure": 5,
+        "calls Stale": 1,
+        "calls Bypassed": 1,
         "rejections Open": 1,
         "rejections ForcedOpen": 1,
         "transitions Open": 1,

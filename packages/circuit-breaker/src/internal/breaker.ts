@@ -223,10 +223,15 @@ export class Breaker implements CircuitBreaker {
   }
 
   private settle(generation: number, call: Running.Call | undefined, outcome: Outcome): void {
-    this.metrics?.call(outcome._tag)
+    const { circuit, metrics } = this
+    const { bypassed, stale } = circuit.calls
     const isFailure = outcome._tag === "Failure"
     const now = isFailure || call !== undefined ? this.now() : this.lazyNow()
-    Circuit.settle(this.circuit, generation, call, now, outcome, isFailure ? millis(outcome.retryAfter) : 0)
+    Circuit.settle(circuit, generation, call, now, outcome, isFailure ? millis(outcome.retryAfter) : 0)
+    if (metrics === undefined) return
+    if (circuit.calls.stale > stale) metrics.call("Stale")
+    else if (circuit.calls.bypassed > bypassed) metrics.call("Bypassed")
+    else metrics.call(outcome._tag)
   }
 
   private settleExit(

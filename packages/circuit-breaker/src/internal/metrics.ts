@@ -6,7 +6,7 @@ import type { Phase } from "../Transition.ts"
 import type { Move } from "./circuit.ts"
 
 export interface Metrics {
-  readonly call: (outcome: Outcome["_tag"]) => void
+  readonly call: (outcome: Outcome["_tag"] | "Stale" | "Bypassed") => void
   readonly rejection: (by: Phase | "ForcedOpen") => void
   readonly transition: (move: Move) => void
 }

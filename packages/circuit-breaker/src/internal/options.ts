@@ -82,6 +82,15 @@ export const decodeKeyed = (
   return { breaker: decode(rest, "CircuitBreakers.make", context), idleTimeToLive: read.idleTimeToLive }
 }
 
+/** The options of a probe; `every` in milliseconds. */
+export const decodeProbe = (
+  options: unknown
+): { readonly every: number; readonly success: "HalfOpen" | "Closed" } =>
+  Result.getOrThrowWith(
+    decodeProbeOptions(options),
+    (error) => new TypeError(`CircuitBreaker.probe: ${error.message}`)
+  )
+
 /** The defaults of a trip policy. */
 const complete = (policy: typeof TripPolicy.Type): Trip.Policy => {
   switch (policy._tag) {
@@ -232,4 +241,14 @@ const decodeIdle = Schema.decodeUnknownResult(
   Schema.Struct({
     idleTimeToLive: Millis.pipe(Schema.withDecodingDefault(Effect.succeed("1 hour" as const)))
   })
+)
+
+const decodeProbeOptions = Schema.decodeUnknownResult(
+  Schema.Struct({
+    every: Millis.pipe(Schema.withDecodingDefault(Effect.succeed("5 seconds" as const))),
+    success: Schema.Literals(["HalfOpen", "Closed"]).pipe(
+      Schema.withDecodingDefault(Effect.succeed("HalfOpen" as const))
+    )
+  }),
+  { onExcessProperty: "error" }
 )
