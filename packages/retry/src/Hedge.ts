@@ -17,12 +17,12 @@
  * ```
  */
 import type * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Schema from "effect/Schema"
+import { monotonic } from "./internal/clock.ts"
+import { counted } from "./internal/counted.ts"
 import { decoder, Millis } from "./internal/options.ts"
 import type { RetryBudget } from "./RetryBudget.ts"
 import { isRetryBudget } from "./RetryBudget.ts"
@@ -53,47 +53,45 @@ export const run: {
   <A, E, R>(self: Effect.Effect<A, E, R>, options: Options): Effect.Effect<A, E, R>
 } = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, options: Options): Effect.Effect<A, E, R> => {
   const { after, attempts, budget } = decode({ ...options })
-  return Effect.suspend(() => {
-    /** Those that run; the race is over when there are none. */
-    let running = 0
-    let first: Cause.Cause<E> | undefined
-    const over = Deferred.makeUnsafe<never, E>()
-
-    const attempt: Effect.Effect<A, E, R> = Effect.suspend(() => {
-      running++
-      return Effect.onError(self, (cause) =>
-        Effect.sync(() => {
-          first ??= cause
-          if (--running === 0) Deferred.doneUnsafe(over, Effect.failCause(first))
-        })
-      )
-    })
-
-    const later = (nth: number): Effect.Effect<A, E, R> =>
-      Effect.sleep(after * nth).pipe(
-        Effect.raceFirst(Deferred.await(over)),
-        Effect.andThen(now),
-        Effect.flatMap((now) => (budget?.spendUnsafe(now) === false ? Deferred.await(over) : attempt))
-      )
-
-    const race = Effect.raceAll([
-      attempt,
-      ...Array.from({ length: attempts - 1 }, (_, index) => later(index + 1))
-    ])
-    const raced = Effect.catchCause(race, (cause) => Effect.failCause(first ?? cause))
-    return budget === undefined
-      ? raced
-      : Effect.andThen(
-          Effect.map(now, (now) => budget.callUnsafe(now)),
-          raced
-        )
+  return Effect.withFiber((fiber) => {
+    const race = hedged(self, after, attempts, budget)
+    return budget === undefined ? race : counted(race, budget, fiber, monotonic(fiber))
   })
 })
 
-/** In milliseconds, of the clock that retries count their budgets by. */
-const now: Effect.Effect<number> = Clock.clockWith((clock) =>
-  Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
-)
+const hedged = <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  after: number,
+  attempts: number,
+  budget: RetryBudget | undefined
+): Effect.Effect<A, E, R> => {
+  /** Those that run; the race is over when there are none. */
+  let running = 0
+  let first: Cause.Cause<E> | undefined
+
+  const attempt: Effect.Effect<A, E, R> = Effect.suspend(() => {
+    running++
+    return Effect.catchCause(self, (cause) => {
+      first ??= cause
+      return --running === 0 ? Effect.failCause(first) : Effect.never
+    })
+  })
+
+  // The fiber that waits is made only if the attempt does not end at once, and the next one only after the wait.
+  const from = (number: number): Effect.Effect<A, E, R> =>
+    number === attempts
+      ? attempt
+      : Effect.raceFirst(
+          attempt,
+          Effect.andThen(
+            Effect.sleep(after),
+            Effect.withFiber((fiber) =>
+              budget?.spendUnsafe(monotonic(fiber)) === false ? Effect.never : from(number + 1)
+            )
+          )
+        )
+  return from(1)
+}
 
 const decode = decoder(
   "Hedge.run",

@@ -31,7 +31,10 @@ const TypeId = "~@fireweed/retry/RetryBudget"
  */
 export interface RetryBudget {
   readonly [TypeId]: typeof TypeId
-  /** A call begins; `now` in milliseconds of a clock that does not run backwards. */
+  /**
+   * A call begins; `now` in milliseconds of a clock that does not run backwards. Retries and hedges around one call that share a budget
+   * count it once.
+   */
   readonly callUnsafe: (now: number) => void
   /** Takes one retry, if there is one left. */
   readonly spendUnsafe: (now: number) => boolean
@@ -71,8 +74,9 @@ export const make = (options: Options = {}): RetryBudget => {
   const { minimum, ratio, window } = decode({ ...options })
   const calls = new Window(window)
   const retries = new Window(window)
+  // 0.29 of 100 is 28.999999999999996 to the machine, and 29 to everybody else.
   const left = (now: number): number =>
-    Math.max(0, Math.floor(minimum + ratio * calls.count(now) - retries.count(now)))
+    Math.max(0, Math.floor(minimum + ratio * calls.count(now) + 1e-9) - retries.count(now))
   return {
     [TypeId]: TypeId,
     callUnsafe: (now) => calls.add(now),

@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
 import { Hedge, RetryBudget } from "../src/index.ts"
+import { spied } from "./clock.ts"
 
 /** Attempts that take so long and end so, one after the other; what was started, ended and interrupted, and when. */
 const scripted = (
@@ -37,6 +39,15 @@ const down = (error: string) => Effect.fail(error)
 
 /** A slow attempt, and a quick one. */
 const slow = () => scripted([500, ok("first")], [50, ok("second")])
+
+/** How many timers a hedged effect makes. */
+const timers = (effect: Effect.Effect<string, string>) =>
+  Effect.gen(function* () {
+    const { spy, touched } = yield* spied
+    const hedged = Hedge.run(effect, { after: 100, attempts: 9 })
+    yield* ended(Effect.provideService(hedged, Clock.Clock, spy))
+    return touched.filter((key) => key === "sleep").length
+  })
 
 describe("hedging", () => {
   it.effect("starts nothing beside an attempt that is quick", () =>
@@ -80,6 +91,15 @@ describe("hedging", () => {
       const { effect, log } = scripted([900, ok("1")], [900, ok("2")], [900, ok("3")])
       assert.deepStrictEqual(yield* ended(Hedge.run(effect, { after: 100, attempts: 3 })), Exit.succeed("1"))
       assert.deepStrictEqual(log.slice(0, 3), ["0 #1 starts", "100 #2 starts", "200 #3 starts"])
+    })
+  )
+
+  it.effect("makes no fiber and no timer for later attempts before their time", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* timers(ok("at once")), 0)
+      const soon = scripted([50, ok("soon")])
+      // One is the call's own.
+      assert.strictEqual(yield* timers(soon.effect), 2)
     })
   )
 

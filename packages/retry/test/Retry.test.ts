@@ -8,6 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import * as Backoff from "../src/Backoff.ts"
 import * as Retry from "../src/Retry.ts"
+import { spied } from "./clock.ts"
 
 const second = Backoff.constant("1 second")
 const now = Backoff.constant(0)
@@ -38,18 +39,6 @@ const exhausted = <A, E, R>(effect: Effect.Effect<A, E | Retry.RetryExhausted<E>
     assert.instanceOf(error, Retry.RetryExhausted)
     return error
   })
-
-/** The test clock, and all that was asked of it. */
-const spied = Effect.map(Clock.Clock, (clock) => {
-  const touched: Array<PropertyKey> = []
-  const spy = new Proxy(clock, {
-    get(target, key) {
-      touched.push(key)
-      return Reflect.get(target, key)
-    }
-  })
-  return { spy, touched }
-})
 
 describe("success", () => {
   it.effect("at first gives the same value, reads no clock and makes no timer", () =>

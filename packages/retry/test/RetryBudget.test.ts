@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { TestClock } from "effect/testing"
-import { Backoff, Retry, RetryBudget } from "../src/index.ts"
+import { Backoff, Hedge, Retry, RetryBudget } from "../src/index.ts"
 
 /** So many calls that all fail; the number of attempts they made. */
 const storm = (calls: number, budget: RetryBudget.RetryBudget) =>
@@ -16,6 +16,9 @@ const storm = (calls: number, budget: RetryBudget.RetryBudget) =>
     for (let i = 0; i < calls; i++) reasons.add((yield* Effect.flip(Retry.run(down, policy))).toString())
     return { attempts, reasons: [...reasons] }
   })
+
+const once = (budget: RetryBudget.RetryBudget) =>
+  Retry.make({ retries: 1, backoff: Backoff.constant(0), budget })
 
 describe("a budget", () => {
   it.effect("lets a fleet that fails retry a share of its calls, and a few more", () =>
@@ -59,6 +62,30 @@ describe("a budget", () => {
       assert.deepStrictEqual(budget.statusUnsafe(0), { calls: 4, retries: 0, left: 4 })
     })
   )
+
+  it.effect("counts a call once, whatever retries and hedges around it share it", () =>
+    Effect.gen(function* () {
+      const shapes: ReadonlyArray<(budget: RetryBudget.RetryBudget) => Effect.Effect<unknown, unknown>> = [
+        (budget) => down.pipe(Hedge.run({ after: 10, budget }), Retry.run(once(budget))),
+        (budget) => down.pipe(Retry.run(once(budget)), Hedge.run({ after: 10, budget })),
+        (budget) => down.pipe(Retry.run(once(budget)), Retry.run(once(budget))),
+        (budget) =>
+          down.pipe(Retry.run(once(budget)), Retry.run(once(RetryBudget.make())), Retry.run(once(budget)))
+      ]
+      const down = Effect.fail("down")
+      for (const shape of shapes) {
+        const budget = RetryBudget.make()
+        yield* Effect.exit(Effect.andThen(Effect.exit(shape(budget)), shape(budget)))
+        assert.strictEqual(budget.statusUnsafe(0).calls, 2)
+      }
+    })
+  )
+
+  it("allows exactly its ratio, whatever the rounding of the machine", () => {
+    const budget = RetryBudget.make({ ratio: 0.29, minimum: 0 })
+    for (let call = 0; call < 100; call++) budget.callUnsafe(0)
+    assert.strictEqual(budget.statusUnsafe(0).left, 29)
+  })
 
   const refused: ReadonlyArray<readonly [options: unknown, named: RegExp]> = [
     [{ ratio: 2 }, /ratio/],

@@ -10,6 +10,8 @@ import * as Result from "effect/Result"
 import type * as Backoff from "../Backoff.ts"
 import type { RetryBudget } from "../RetryBudget.ts"
 import { type Attempt, RetryExhausted } from "../RetryExhausted.ts"
+import { monotonic } from "./clock.ts"
+import { counted } from "./counted.ts"
 import { decide, type Plan, type Rules } from "./decide.ts"
 
 export type { Plan } from "./decide.ts"
@@ -61,8 +63,10 @@ export const run = <A, E, R>(
     ? Effect.catchCause(self, (cause) => failed(begin(self, settings, idempotent, undefined), cause))
     : Effect.withFiber((fiber) => {
         const began = monotonic(fiber)
-        settings.budget?.callUnsafe(began)
-        return Effect.catchCause(self, (cause) => failed(begin(self, settings, idempotent, began), cause))
+        const once = Effect.catchCause(self, (cause) =>
+          failed(begin(self, settings, idempotent, began), cause)
+        )
+        return settings.budget === undefined ? once : counted(once, settings.budget, fiber, began)
       })
 
 const begin = <A, E, R>(
@@ -162,6 +166,3 @@ const after = <A, E, R>(
   hook: Effect.Effect<unknown> | void,
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => (Effect.isEffect(hook) ? Effect.andThen(hook, effect) : effect)
-
-const monotonic = (fiber: Fiber.Fiber<unknown, unknown>): number =>
-  Number(fiber.getRef(Clock.Clock).monotonicTimeNanosUnsafe()) / 1_000_000
