@@ -13,8 +13,9 @@ import { decodeKeyed } from "./internal/options.ts"
 import type { Rejection } from "./Rejection.ts"
 
 /**
- * Any number of circuits with one policy. A key has a circuit from its first use, and loses it when it has not been used for a while and the circuit is
- * closed, with nothing over it: then a new one is as good.
+ * Any number of circuits with one policy. A key has a circuit from its first use, and loses it when it has not been used for a while, unless the circuit
+ * is still to be open, is overridden, or has trials or tracked calls in flight. A circuit that somebody has kept, or a call that ends later, takes the key
+ * back, if no other circuit has it by then.
  */
 export interface CircuitBreakers<K> {
   /** Runs an effect if the key's circuit lets it, and judges its exit; else fails with a rejection that carries the key. */
@@ -72,33 +73,35 @@ export const make = <K = string>(
     const context = yield* Effect.context()
     const { breaker: decoded, idleTimeToLive } = decodeKeyed(options, context)
     const clock = yield* Clock.Clock
-    const circuits = new Map<K, Entry>()
-    // Time as it matters here, in tenths of the idle time, so that a use costs no look at the clock.
-    let tick = 0
+    const circuits = new Map<K, Breaker>()
 
     const entry = (key: K): Breaker => {
       const known = circuits.get(key)
-      if (known !== undefined) {
-        known.used = tick
-        return known.breaker
-      }
-      const breaker = new Breaker(decoded, clock, key)
-      circuits.set(key, { breaker, used: tick })
+      if (known !== undefined) return known
+      // One that was forgotten and is used again gets its key back, unless another one has it by now.
+      const breaker = new Breaker(decoded, clock, key, (breaker) => {
+        if (!circuits.has(key)) circuits.set(key, breaker)
+      })
+      circuits.set(key, breaker)
+      return breaker
+    }
+
+    const handOut = (key: K): Breaker => {
+      const breaker = entry(key)
+      breaker.use()
       return breaker
     }
 
     const sweep = Effect.sync(() => {
-      tick++
-      for (const [key, { breaker, used }] of circuits)
-        if (tick - used > PARTS && breaker.isIdleUnsafe()) circuits.delete(key)
+      for (const [key, breaker] of circuits) if (breaker.forgets(LOOKS)) circuits.delete(key)
     })
     yield* Effect.forkScoped(Effect.forever(Effect.delay(sweep, idleTimeToLive / PARTS)))
 
     return {
       run: (self, key) => Effect.suspend(() => entry(key).runUnsafe(self)),
-      get: (key) => Effect.sync(() => entry(key)),
-      getUnsafe: entry,
-      entries: Effect.sync(() => [...circuits].map(([key, { breaker }]) => [key, breaker] as const)),
+      get: (key) => Effect.sync(() => handOut(key)),
+      getUnsafe: handOut,
+      entries: Effect.sync(() => [...circuits]),
       size: Effect.sync(() => circuits.size),
       remove: (key) => Effect.sync(() => void circuits.delete(key))
     }
@@ -121,7 +124,5 @@ export const layer = (options: Options = {}): Layer.Layer<CircuitBreakers<string
 
 const PARTS = 10
 
-interface Entry {
-  readonly breaker: Breaker
-  used: number
-}
+/** The first look can come at once after a use. */
+const LOOKS = PARTS + 1

@@ -79,8 +79,8 @@ export class CircuitHalfOpen extends Rejected {
 }
 
 /**
- * The circuit is forced open: nobody gets through until all who hold it so have let go. `retryAfter` is what is left of an opening
- * beneath, if there is one; how long the override lasts is not known.
+ * The circuit is forced open: nobody gets through until all who hold it so have let go. How long that is, is not known: `retryAfter` is what is left
+ * of an opening beneath, or else as long as the first opening would last.
  */
 export class CircuitForcedOpen extends Rejected {
   readonly _tag = "CircuitForcedOpen"

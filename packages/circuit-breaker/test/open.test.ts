@@ -214,6 +214,52 @@ describe("a schedule as open time", () => {
     })
   )
 
+  it.effect("takes one step for each opening, and begins anew with a new row", () =>
+    Effect.gen(function* () {
+      let steps = 0
+      const openDuration = Schedule.tap(Schedule.exponential("1 second"), () =>
+        Effect.sync(() => void steps++)
+      )
+      const breaker = yield* CircuitBreaker.make({ ...once, openDuration })
+      steps = 0
+      const seen: Array<number> = []
+      for (let i = 0; i < 10; i++) {
+        yield* fail(breaker)
+        seen.push(yield* retryAfter(breaker))
+        yield* TestClock.adjust(seen[i] ?? 0)
+      }
+      assert.deepStrictEqual([steps, seen[9]], [10, 512_000])
+      yield* succeed(breaker)
+      yield* TestClock.adjust("512 seconds")
+      yield* fail(breaker)
+      assert.strictEqual(yield* retryAfter(breaker), 1_000)
+    })
+  )
+
+  it.effect("is walked through for a row that was restored, but for no more than 1,000 openings", () =>
+    Effect.gen(function* () {
+      let steps = 0
+      const openDuration = Schedule.forever.pipe(
+        Schedule.modifyDelay(({ output }) => Effect.sync(() => ((steps = output + 1), steps * 1_000)))
+      )
+      const restored = (openings: number) =>
+        Effect.gen(function* () {
+          const breaker = yield* CircuitBreaker.make({ ...once, openDuration })
+          yield* breaker.trip
+          const saved = { ...(yield* breaker.save), openings }
+          return yield* CircuitBreaker.make({ ...once, openDuration, restore: saved })
+        })
+      const third = yield* restored(2)
+      const endless = yield* restored(1_000_000_000)
+      yield* TestClock.adjust("1 second")
+      steps = 0
+      yield* fail(third)
+      assert.deepStrictEqual([steps, yield* retryAfter(third)], [3, 3_000])
+      yield* fail(endless)
+      assert.deepStrictEqual([steps, yield* retryAfter(endless)], [1_000, 1_000_000])
+    })
+  )
+
   it.effect("has no meaning beside a factor", () =>
     Effect.gen(function* () {
       const exit = yield* Effect.exit(

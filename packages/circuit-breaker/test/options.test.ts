@@ -9,9 +9,10 @@ it("has defaults", () => {
   const { name, policy, tripPolicy } = decode({})
   assert.strictEqual(name, "circuit")
   assert.deepStrictEqual(tripPolicy, CircuitBreaker.consecutive(5))
-  const { openTime, ...numbers } = policy
-  assert.deepStrictEqual([openTime(1), openTime(9)], [60_000, 60_000])
+  const { openTimes, ...numbers } = policy
+  assert.deepStrictEqual([openTimes()(1), openTimes()(9)], [60_000, 60_000])
   assert.deepStrictEqual(numbers, {
+    firstOpenTime: 60_000,
     maxOpenTime: 3_600_000,
     trials: 3,
     concurrency: 3,
@@ -23,9 +24,10 @@ it("has defaults", () => {
 
 it("derives defaults from other options", () => {
   const { policy } = decode({ openDuration: Duration.hours(2), halfOpen: { trials: 7 } })
-  const { openTime, ...numbers } = policy
-  assert.strictEqual(openTime(1), 7_200_000)
+  const { openTimes, ...numbers } = policy
+  assert.strictEqual(openTimes()(1), 7_200_000)
   assert.deepStrictEqual(numbers, {
+    firstOpenTime: 7_200_000,
     maxOpenTime: 7_200_000,
     trials: 7,
     concurrency: 7,

@@ -27,6 +27,7 @@ describe("forced open", () => {
       const error = yield* rejection(breaker)
       assert.instanceOf(error, CircuitBreaker.CircuitForcedOpen)
       assert.include(error.message, `Circuit "prices" is forced open`)
+      assert.deepStrictEqual(error.retryAfter, Duration.minutes(1))
       assert.strictEqual((yield* breaker.snapshot).override, "ForcedOpen")
       assert.strictEqual(yield* phase(breaker), "Closed")
       yield* letGo
@@ -85,6 +86,19 @@ describe("forced closed", () => {
     })
   )
 })
+
+it.effect("forced closed, what is recorded by hand is not judged either", () =>
+  Effect.gen(function* () {
+    const breaker = yield* CircuitBreaker.make({ tripPolicy: CircuitBreaker.consecutive(1) })
+    const letGo = yield* held(breaker, "ForcedClosed")
+    yield* breaker.record(CircuitBreaker.failure({ error: "down" }))
+    assert.strictEqual(yield* phase(breaker), "Closed")
+    assert.deepInclude((yield* breaker.snapshot).calls, { failures: 0, bypassed: 1 })
+    yield* letGo
+    yield* breaker.record(CircuitBreaker.failure({ error: "down" }))
+    assert.strictEqual(yield* phase(breaker), "Open")
+  })
+)
 
 describe("shadow", () => {
   it.effect("judges, tells what the circuit would have done, and lets all calls through", () =>

@@ -1,6 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
 import { CircuitBreaker, CircuitBreakers } from "../src/index.ts"
 
@@ -36,17 +37,81 @@ it.effect("the circuit is looked up when the effect runs, and fresh after a remo
   })
 )
 
-it.effect("idle keys expire after an hour; those in use, open, overridden or with slow calls do not", () =>
+it.effect(
+  "idle keys expire after an hour; those in use, overridden, with slow calls or not yet due do not",
+  () =>
+    Effect.gen(function* () {
+      const hosts = yield* CircuitBreakers.make({
+        openDuration: "2 hours",
+        tripPolicy: CircuitBreaker.slowCalls({ slowAfter: "3 hours" })
+      })
+      for (const key of ["idle", "used", "open", "held", "running"]) hosts.getUnsafe(key)
+      yield* hosts.getUnsafe("open").trip
+      yield* hosts.getUnsafe("held").override("ForcedClosed")
+      yield* Effect.forkScoped(hosts.run(Effect.never, "running"), { startImmediately: true })
+      yield* TestClock.adjust("59 minutes")
+      yield* hosts.run(Effect.void, "used")
+      assert.strictEqual(yield* hosts.size, 5)
+      yield* TestClock.adjust("8 minutes")
+      assert.deepStrictEqual(yield* keys(hosts), ["used", "open", "held", "running"])
+    })
+)
+
+it.effect("a circuit that opened, too, once it is due and no trial is in flight", () =>
+  Effect.gen(function* () {
+    const hosts = yield* CircuitBreakers.make({ halfOpen: { deadline: "10 hours" } })
+    for (const key of ["open", "half-open", "trial"]) yield* hosts.getUnsafe(key).trip
+    yield* TestClock.adjust("1 minute")
+    yield* hosts.run(Effect.void, "half-open")
+    yield* Effect.forkScoped(hosts.run(Effect.never, "trial"), { startImmediately: true })
+    yield* TestClock.adjust("67 minutes")
+    assert.deepStrictEqual(yield* keys(hosts), ["trial"])
+  })
+)
+
+it.effect("a breaker that somebody keeps is used by what is done with it", () =>
   Effect.gen(function* () {
     const hosts = yield* CircuitBreakers.make()
-    for (const key of ["idle", "used", "open", "held"]) hosts.getUnsafe(key)
-    yield* hosts.getUnsafe("open").trip
-    yield* hosts.getUnsafe("held").override("ForcedClosed")
-    yield* TestClock.adjust("59 minutes")
-    yield* hosts.run(Effect.void, "used")
-    assert.strictEqual(yield* hosts.size, 4)
-    yield* TestClock.adjust("8 minutes")
-    assert.deepStrictEqual(yield* keys(hosts), ["used", "open", "held"])
+    const kept = yield* hosts.get("a")
+    for (const use of [kept.run(Effect.void), kept.acquire, kept.record(CircuitBreaker.success)]) {
+      yield* TestClock.adjust("50 minutes")
+      yield* use
+    }
+    yield* TestClock.adjust("50 minutes")
+    assert.strictEqual(yield* hosts.get("a"), kept)
+  })
+)
+
+it.effect("a key that was forgotten gets its circuit back when that is used again", () =>
+  Effect.gen(function* () {
+    const hosts = yield* CircuitBreakers.make({ tripPolicy: CircuitBreaker.consecutive(1) })
+    const kept = yield* hosts.get("kept")
+    const slow = yield* Effect.forkScoped(
+      Effect.exit(hosts.run(Effect.delay(Effect.fail("down"), "5 hours"), "slow"))
+    )
+    yield* TestClock.adjust("2 hours")
+    assert.strictEqual(yield* hosts.size, 0)
+    yield* Effect.exit(kept.run(Effect.fail("down")))
+    assert.strictEqual((yield* Effect.flip(hosts.run(Effect.die("ran"), "kept")))._tag, "CircuitOpen")
+    yield* TestClock.adjust("3 hours")
+    yield* Fiber.join(slow)
+    assert.strictEqual((yield* Effect.flip(hosts.run(Effect.die("ran"), "slow")))._tag, "CircuitOpen")
+  })
+)
+
+it.effect("but not from another that has the key by now, nor after a remove", () =>
+  Effect.gen(function* () {
+    const hosts = yield* CircuitBreakers.make()
+    const [old, removed] = [yield* hosts.get("a"), yield* hosts.get("b")]
+    yield* TestClock.adjust("2 hours")
+    const heir = yield* hosts.get("a")
+    assert.notStrictEqual(heir, old)
+    yield* old.run(Effect.void)
+    assert.strictEqual(yield* hosts.get("a"), heir)
+    yield* removed.run(Effect.void)
+    yield* hosts.remove("b")
+    yield* removed.run(Effect.void)
+    assert.deepStrictEqual(yield* keys(hosts), ["a"])
   })
 )
 

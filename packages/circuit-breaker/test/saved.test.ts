@@ -90,11 +90,20 @@ describe("a circuit that is restored", () => {
     })
   )
 
-  it.effect("is refused when it is not what was saved", () =>
-    Effect.gen(function* () {
-      const saved = yield* (yield* CircuitBreaker.make()).save
-      const exit = yield* Effect.exit(CircuitBreaker.make({ restore: { ...saved, openings: 0.5 } }))
-      assert.include(String(exit), "openings")
-    })
-  )
+  for (const [named, hostile] of [
+    ["openings", { openings: 0.5 }],
+    ["openings", { openings: -1 }],
+    ["openTime", { openTime: -1 }],
+    ["failures", { trip: { _tag: "Consecutive", failures: -9 } }],
+    ["marked", { trip: { _tag: "FailureRate", calls: [{ age: 0, calls: 1, marked: 2 }] } }],
+    ["since", { since: Number.NaN }]
+  ] as const) {
+    it.effect(`is refused when it is not what was saved: ${JSON.stringify(hostile)}`, () =>
+      Effect.gen(function* () {
+        const saved = yield* (yield* CircuitBreaker.make()).save
+        const exit = yield* Effect.exit(CircuitBreaker.make({ restore: { ...saved, ...hostile } }))
+        assert.include(String(exit), named)
+      })
+    )
+  }
 })

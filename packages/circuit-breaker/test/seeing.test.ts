@@ -84,6 +84,32 @@ describe("metrics", () => {
       assert.deepStrictEqual(yield* counted("silent"), {})
     })
   )
+
+  it.effect("count open time as it passes, and that of a restored circuit from then on", () =>
+    Effect.gen(function* () {
+      const first = yield* CircuitBreaker.make()
+      yield* first.trip
+      yield* TestClock.adjust("20 seconds")
+      const breaker = yield* CircuitBreaker.make({
+        name: "restored",
+        metrics: true,
+        restore: yield* first.save
+      })
+      yield* TestClock.adjust("45 seconds")
+      const trial = yield* start(breaker)
+      const openTime = Effect.map(counted("restored"), (all) => all["open_milliseconds"])
+      assert.strictEqual(yield* openTime, 45_000)
+      yield* TestClock.adjust("1 second")
+      yield* trial.fail
+      assert.strictEqual(yield* openTime, 46_000)
+      yield* TestClock.adjust("10 seconds")
+      yield* breaker.reset
+      assert.strictEqual(yield* openTime, 56_000)
+      yield* TestClock.adjust("1 hour")
+      yield* breaker.trip
+      assert.strictEqual(yield* openTime, 56_000)
+    })
+  )
 })
 
 const attributesOf = (breaker: CircuitBreaker.CircuitBreaker) =>

@@ -32,10 +32,14 @@ export class Breaker implements CircuitBreaker {
   private readonly listeners = new Set<(transition: Transition) => void>()
   private readonly metrics: Metrics.Metrics | undefined
   private readonly spans: boolean
+  private readonly rejoin: ((breaker: Breaker) => void) | undefined
+  /** How often its registry has looked since it was last used; infinite when the registry has forgotten it. */
+  private looks = 0
 
-  constructor(options: Decoded, clock: Clock.Clock, key?: unknown) {
+  constructor(options: Decoded, clock: Clock.Clock, key?: unknown, rejoin?: (breaker: Breaker) => void) {
     this.name = options.name
     this.key = key
+    this.rejoin = rejoin
     this.classify = options.classify
     this.spans = options.spans
     this.clock = clock
@@ -43,7 +47,7 @@ export class Breaker implements CircuitBreaker {
     this.circuit = Circuit.make(options.policy, Trip.make(options.tripPolicy), now)
     if (options.restore !== undefined)
       Circuit.restore(this.circuit, options.restore, now, clock.currentTimeMillisUnsafe())
-    this.metrics = options.metrics ? Metrics.make(options.name) : undefined
+    this.metrics = options.metrics ? Metrics.make(options.name, now) : undefined
     this.observe()
   }
 
@@ -53,6 +57,7 @@ export class Breaker implements CircuitBreaker {
   /** What `run` does when it is run. */
   runUnsafe<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Rejection, R> {
     const { circuit } = this
+    this.use()
     if (this.spans)
       return Effect.andThen(
         this.annotate,
@@ -103,6 +108,7 @@ export class Breaker implements CircuitBreaker {
   }
 
   acquireUnsafe(): Result.Result<Permit, Rejection> {
+    this.use()
     const now = this.now()
     const generation = Circuit.admit(this.circuit, now)
     if (generation === Circuit.REJECTED) return Result.fail(this.rejection(now))
@@ -160,14 +166,21 @@ export class Breaker implements CircuitBreaker {
     return Effect.sync(() => this.snapshotUnsafe())
   }
 
-  /** Whether a new one would be as good, but for what it remembers of closed times. */
-  isIdleUnsafe(): boolean {
-    const { circuit } = this
-    Circuit.tick(circuit, this.now())
-    return circuit.isPlain && circuit.inFlight?.first === undefined
+  /** Somebody has to do with it: it is not idle, and comes back if its registry has forgotten it. */
+  use(): void {
+    if (this.looks === Number.POSITIVE_INFINITY) this.rejoin?.(this)
+    this.looks = 0
+  }
+
+  /** Its registry looks, at regular times: whether to forget it, because it is idle for the n-th time and nothing would be lost. */
+  forgets(n: number): boolean {
+    if (++this.looks < n || !Circuit.isAtRest(this.circuit, this.now())) return false
+    this.looks = Number.POSITIVE_INFINITY
+    return true
   }
 
   tripUnsafe(): void {
+    this.use()
     Circuit.trip(this.circuit, this.now())
   }
 
@@ -193,7 +206,10 @@ export class Breaker implements CircuitBreaker {
 
   override(which: Exclude<Override, "None">): Effect.Effect<void, never, Scope.Scope> {
     return Effect.acquireRelease(
-      Effect.sync(() => Circuit.hold(this.circuit, which, 1, this.now())),
+      Effect.sync(() => {
+        this.use()
+        Circuit.hold(this.circuit, which, 1, this.now())
+      }),
       () => Effect.sync(() => Circuit.hold(this.circuit, which, -1, this.now()))
     )
   }
@@ -224,6 +240,7 @@ export class Breaker implements CircuitBreaker {
 
   private settle(generation: number, call: Running.Call | undefined, outcome: Outcome): void {
     const { circuit, metrics } = this
+    this.use()
     const { bypassed, stale } = circuit.calls
     const isFailure = outcome._tag === "Failure"
     const now = isFailure || call !== undefined ? this.now() : this.lazyNow()
@@ -262,8 +279,10 @@ export class Breaker implements CircuitBreaker {
     const { lastFailure, openReason } = circuit
     this.metrics?.rejection(Circuit.override(circuit) === "ForcedOpen" ? "ForcedOpen" : circuit.phase)
     if (circuit.holders.ForcedOpen > 0) {
-      const left = circuit.phase === "Open" ? remaining(circuit.openUntil, now) : Duration.zero
-      return new CircuitForcedOpen(name, key, left, openReason, lastFailure)
+      // How long the override lasts is not known; whoever waits and asks again shall not do so all the time.
+      const left = circuit.phase === "Open" ? circuit.openUntil - now : 0
+      const wait = Duration.millis(Math.ceil(left > 0 ? left : circuit.policy.firstOpenTime))
+      return new CircuitForcedOpen(name, key, wait, openReason, lastFailure)
     }
     return circuit.phase === "Open"
       ? new CircuitOpen(name, key, remaining(circuit.openUntil, now), openReason, lastFailure)

@@ -15,8 +15,10 @@ import type { Trip } from "./trip.ts"
 
 /** All times in milliseconds. */
 export interface Policy {
-  /** How long the n-th opening in a row lasts; n counts from 1. */
-  readonly openTime: (openings: number) => number
+  /** Tells, for one circuit, how long the n-th opening in a row lasts; n counts from 1. */
+  readonly openTimes: () => (openings: number) => number
+  /** How long the first one lasts, or about so long. */
+  readonly firstOpenTime: number
   /** What a failure's `retryAfter` can lengthen an opening to. */
   readonly maxOpenTime: number
   /** Trials of one half-open period, in all. */
@@ -50,6 +52,8 @@ export interface Circuit {
   openTime: number
   openReason: OpenReason
   openings: number
+  /** How long openings last; made by the first. */
+  openTimes: ((openings: number) => number) | undefined
   /** Of the half-open period: the end of its patience, places taken, trials in flight, that succeeded, that failed. */
   deadline: number
   started: number
@@ -99,6 +103,7 @@ export const make = (policy: Policy, trip: Trip, now: number): Circuit => ({
   openTime: 0,
   openReason: { _tag: "Tripped" },
   openings: 0,
+  openTimes: undefined,
   deadline: 0,
   started: 0,
   running: 0,
@@ -225,14 +230,16 @@ export const settle = (
  * The generation of an outcome that no admission asked for: it counts as a call of the closed circuit, and in any other
  * phase it is stale, since it is no trial.
  */
-export const unasked = (circuit: Circuit): number =>
-  circuit.phase === "Closed" ? circuit.generation : REJECTED
+export const unasked = (circuit: Circuit): number => {
+  if (override(circuit) === "ForcedClosed") return BYPASSED
+  return circuit.phase === "Closed" ? circuit.generation : REJECTED
+}
 
 /** Opens the circuit; an open one stays open for at least another open time. */
 export const trip = (circuit: Circuit, now: number): void => {
   tick(circuit, now)
   if (circuit.phase !== "Open") return open(circuit, now, { _tag: "Tripped" }, 0)
-  circuit.openUntil = Math.max(circuit.openUntil, now + circuit.policy.openTime(circuit.openings))
+  circuit.openUntil = Math.max(circuit.openUntil, now + openTime(circuit, circuit.openings))
 }
 
 /** Makes the circuit as new, but for its count of calls. */
@@ -326,6 +333,13 @@ export const tick = (circuit: Circuit, now: number): void => {
 export const openings = (circuit: Circuit, now: number): number =>
   circuit.phase === "Closed" && now - circuit.since >= circuit.openTime ? 0 : circuit.openings
 
+/** Whether nothing goes on: no override, no call that is known to be in flight, no opening that is not over. */
+export const isAtRest = (circuit: Circuit, now: number): boolean => {
+  tick(circuit, now)
+  if (override(circuit) !== "None" || circuit.inFlight?.first !== undefined) return false
+  return circuit.phase === "HalfOpen" ? circuit.running === 0 : hasRoom(circuit, now)
+}
+
 const hasRoom = (circuit: Circuit, now: number): boolean => {
   if (circuit.phase === "Closed") return true
   if (circuit.phase === "Open") return now >= circuit.openUntil
@@ -354,12 +368,17 @@ const openFor = (circuit: Circuit, at: number, reason: OpenReason | undefined, r
 }
 
 const open = (circuit: Circuit, at: number, reason: OpenReason, retryAfter: number): void => {
-  const { maxOpenTime, openTime } = circuit.policy
   circuit.openings = openings(circuit, at) + 1
-  circuit.openTime = Math.max(openTime(circuit.openings), Math.min(retryAfter, maxOpenTime))
+  const atLeast = Math.min(retryAfter, circuit.policy.maxOpenTime)
+  circuit.openTime = Math.max(openTime(circuit, circuit.openings), atLeast)
   circuit.openUntil = at + circuit.openTime
   circuit.openReason = reason
   move(circuit, "Open", at, reason)
+}
+
+const openTime = (circuit: Circuit, openings: number): number => {
+  const openTimes = (circuit.openTimes ??= circuit.policy.openTimes())
+  return Math.min(openTimes(openings), circuit.policy.maxOpenTime)
 }
 
 const halfOpen = (circuit: Circuit, at: number, reason: Reason): void => {

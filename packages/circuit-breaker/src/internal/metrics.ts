@@ -22,7 +22,8 @@ const openTime = Metric.counter("circuit_breaker_open_milliseconds", {
   description: "Time spent open or half-open"
 })
 
-export const make = (breaker: string): Metrics => {
+/** Of a breaker that is made now. */
+export const make = (breaker: string, now: number): Metrics => {
   const labelled = (counter: Metric.Counter<number>, label: string) => {
     const made = new Map<string, Metric.Metric<number, Metric.CounterState<number>>>()
     return (value: string): void => {
@@ -34,15 +35,15 @@ export const make = (breaker: string): Metrics => {
   }
   const move = labelled(transitions, "to")
   const open = Metric.withAttributes(openTime, { breaker })
-  let openedAt: number | undefined
+  let since = now
   return {
     call: labelled(calls, "outcome"),
     rejection: labelled(rejections, "state"),
     transition: ({ at, from, to }) => {
       if (from === to) return
       move(to)
-      if (from === "Closed") openedAt = at
-      if (to === "Closed" && openedAt !== undefined) open.updateUnsafe(at - openedAt, Context.empty())
+      if (from !== "Closed") open.updateUnsafe(at - since, Context.empty())
+      since = at
     }
   }
 }

@@ -45,22 +45,24 @@ export const decode = (
   const { concurrency, deadline, failureRate, successes, trials } = halfOpen
   const fixed = Schedule.isSchedule(openDuration) ? undefined : openDuration
   const maxOpenTime = maxOpenDuration ?? Math.max(fixed ?? 0, HOUR)
-  const openTime = Schedule.isSchedule(openDuration)
+  const openTimes = Schedule.isSchedule(openDuration)
     ? OpenTime.fromSchedule(openDuration, context)
     : OpenTime.exponential(openDuration, openDurationFactor ?? 1)
+  const firstOpenTime = Math.min(openTimes()(1), maxOpenTime)
   // As many failures as stay under the rate, should all other trials succeed.
   const tolerated = failureRate === undefined ? 0 : Math.ceil(failureRate * trials) - 1
   return {
     name,
     tripPolicy: complete(tripPolicy),
     policy: {
-      openTime: (openings) => Math.min(openTime(openings), maxOpenTime),
+      openTimes,
+      firstOpenTime,
       maxOpenTime,
       trials,
       concurrency: concurrency ?? trials,
       successes: successes ?? trials - tolerated,
       tolerated,
-      deadline: deadline ?? Math.max(fixed ?? openTime(1), 30_000)
+      deadline: deadline ?? Math.max(firstOpenTime, 30_000)
     },
     classify,
     metrics,
