@@ -1,6 +1,7 @@
 /**
  * Why a key cannot be served.
  */
+import * as Cause from "effect/Cause"
 
 /**
  * What all these errors have in common. They are answers rather than faults, and come by the thousand when targets are
@@ -18,18 +19,22 @@ abstract class Refused implements Error {
   abstract readonly hint: string
   /** The kind of error, for code that handles errors of several packages: always `"session"`. */
   readonly category = "session"
-  readonly key: string
-
-  constructor(key: string) {
-    this.key = key
-  }
 
   get name(): string {
     return this._tag
   }
 }
 
-abstract class RefusedByTarget extends Refused {
+abstract class RefusedKey extends Refused {
+  readonly key: string
+
+  constructor(key: string) {
+    super()
+    this.key = key
+  }
+}
+
+abstract class RefusedByTarget extends RefusedKey {
   /** The id of the target the key is bound to. */
   readonly target: string
 
@@ -63,22 +68,81 @@ export class TargetDraining extends RefusedByTarget {
   }
 }
 
-/** The target of the key is busy, and the mode allows no other, or there is none. */
+/** The target of the key is busy: the mode allows no other, or there is none, or it was waited for in vain. */
 export class TargetBusy extends RefusedByTarget {
   readonly _tag = "TargetBusy"
   /** Its leases in use, a count. */
   readonly load: number
+  /** How long the call waited, in milliseconds; 0 if it did not. */
+  readonly waited: number
 
-  constructor(key: string, target: string, load: number) {
+  constructor(key: string, target: string, load: number, waited: number) {
     super(key, target)
     this.load = load
+    this.waited = waited
   }
 
   get message(): string {
-    return `Target "${this.target}" of key "${this.key}" is busy (load ${this.load})`
+    return `Target "${this.target}" of key "${this.key}" is busy (load ${this.load})${waitedFor(this.waited)}`
   }
   get hint(): string {
     return "try again later, or use mode prefer if another target will do"
+  }
+}
+
+/** The key is on its way to another target, where a hook restores its state. */
+export class KeyMoving extends RefusedByTarget {
+  readonly _tag = "KeyMoving"
+  /** The id of the target it goes to; `target` is the one it leaves. */
+  readonly to: string
+  /** How long the call waited, in milliseconds; 0 if it did not. */
+  readonly waited: number
+
+  constructor(key: string, target: string, to: string, waited: number) {
+    super(key, target)
+    this.to = to
+    this.waited = waited
+  }
+
+  get message(): string {
+    return `Key "${this.key}" is on its way from target "${this.target}" to "${this.to}"${waitedFor(this.waited)}`
+  }
+  get hint(): string {
+    return "try again when it has arrived; if that takes too long, look at saveState and restoreState, or lengthen waitFor"
+  }
+}
+
+/** A hook failed that was to bring the key to another target. The key is where it was, and the next call tries again. */
+export class MoveFailed extends RefusedByTarget {
+  readonly _tag = "MoveFailed"
+  /** The id of the target it was to go to; `target` is the one it was to leave. */
+  readonly to: string
+  /** Which hook: `saveState` or `restoreState`. */
+  readonly stage: "save" | "restore"
+  /** What the hook ended with. */
+  readonly cause: Cause.Cause<unknown>
+
+  constructor(
+    key: string,
+    target: string,
+    to: string,
+    stage: MoveFailed["stage"],
+    cause: Cause.Cause<unknown>
+  ) {
+    super(key, target)
+    this.to = to
+    this.stage = stage
+    this.cause = cause
+  }
+
+  get message(): string {
+    const what = Cause.squash(this.cause)
+    const why =
+      what instanceof Error ? what.message : typeof what === "string" ? what : Cause.pretty(this.cause)
+    return `${this.stage}State failed for key "${this.key}", from target "${this.target}" to "${this.to}": ${why}`
+  }
+  get hint(): string {
+    return "see the cause; the key is where it was, and trying again runs the hook again"
   }
 }
 
@@ -95,7 +159,7 @@ export class BindingExpired extends RefusedByTarget {
 }
 
 /** No target can take the key: there is none, all are draining or busy, or the strategy chose none. */
-export class NoTargets extends Refused {
+export class NoTargets extends RefusedKey {
   readonly _tag = "NoTargets"
   /** Targets known, a count. */
   readonly targets: number
@@ -117,7 +181,7 @@ export class NoTargets extends Refused {
 }
 
 /** The table holds as many bindings as it may. */
-export class BindingsFull extends Refused {
+export class BindingsFull extends RefusedKey {
   readonly _tag = "BindingsFull"
   readonly maxBindings: number
 
@@ -134,11 +198,74 @@ export class BindingsFull extends Refused {
   }
 }
 
-/** Every way a key can fail to be served. */
+/** As many calls wait as may: for busy targets, for movements, or for their turn. */
+export class WaitersFull extends RefusedKey {
+  readonly _tag = "WaitersFull"
+  readonly maxWaiting: number
+
+  constructor(key: string, maxWaiting: number) {
+    super(key)
+    this.maxWaiting = maxWaiting
+  }
+
+  get message(): string {
+    return `Key "${this.key}" would have to wait, and ${this.maxWaiting} calls wait already`
+  }
+  get hint(): string {
+    return "try again later, add targets, or raise maxWaiting"
+  }
+}
+
+/** What was to be attached to a binding is too large. Not one of {@link AffinityError}: only `annotate` fails with it. */
+export class MetadataTooLarge extends RefusedKey {
+  readonly _tag = "MetadataTooLarge"
+  /** Characters, names and values together. */
+  readonly size: number
+  readonly maxMetadata: number
+
+  constructor(key: string, size: number, maxMetadata: number) {
+    super(key)
+    this.size = size
+    this.maxMetadata = maxMetadata
+  }
+
+  get message(): string {
+    return `The metadata of key "${this.key}" has ${this.size} characters, and no more than ${this.maxMetadata} are allowed`
+  }
+  get hint(): string {
+    return "keep it elsewhere and attach its address, or raise maxMetadata"
+  }
+}
+
+/** A value is no snapshot, or one that this table cannot take; nothing of it was. */
+export class SnapshotRefused extends Refused {
+  readonly _tag = "SnapshotRefused"
+  /** What is wrong with it, and where. */
+  readonly reason: string
+
+  constructor(reason: string) {
+    super()
+    this.reason = reason
+  }
+
+  get message(): string {
+    return `The snapshot was refused: ${this.reason}`
+  }
+  get hint(): string {
+    return "take snapshots with this version of the package, and do not change them; else begin without one"
+  }
+}
+
+/** Every way a key can fail to be served. The call was not made, so trying again is safe. */
 export type AffinityError =
   | TargetGone
   | TargetDraining
   | TargetBusy
+  | KeyMoving
+  | MoveFailed
+  | WaitersFull
   | BindingExpired
   | NoTargets
   | BindingsFull
+
+const waitedFor = (millis: number): string => (millis > 0 ? `, after a wait of ${millis} ms` : "")

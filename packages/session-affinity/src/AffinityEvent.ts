@@ -2,14 +2,14 @@
  * What happens to bindings, one event each. `at` is in milliseconds since the epoch, by Effect's `Clock`.
  */
 
-/** A key got a binding, placed by the strategy or by hand. */
+/** A key got a binding: placed by the strategy, by hand, or from a snapshot. */
 export interface Bound {
   readonly _tag: "Bound"
   readonly at: number
   readonly key: string
   readonly target: string
   readonly epoch: number
-  readonly reason: "placed" | "bind"
+  readonly reason: "placed" | "bind" | "restored"
 }
 
 /** A key's binding went to another target. */
@@ -24,6 +24,19 @@ export interface Moved {
   readonly reason: "busy" | "draining" | "gone" | "bind"
 }
 
+/** A hook failed, and the binding stayed where it was. */
+export interface MoveFailed {
+  readonly _tag: "MoveFailed"
+  readonly at: number
+  readonly key: string
+  readonly from: string
+  /** Where it was to go. */
+  readonly target: string
+  readonly epoch: number
+  /** Which hook: `saveState` or `restoreState`. */
+  readonly stage: "save" | "restore"
+}
+
 /** A binding ended: its time passed, room was needed, its target was removed, or it was given up. */
 export interface Ended {
   readonly _tag: "Expired" | "Evicted" | "Lost" | "Unbound"
@@ -33,5 +46,23 @@ export interface Ended {
   readonly epoch: number
 }
 
+/** The table holds four fifths of the bindings that it may. Comes again only after it held less than seven tenths. */
+export interface NearlyFull {
+  readonly _tag: "NearlyFull"
+  readonly at: number
+  readonly bindings: number
+  readonly maxBindings: number
+}
+
+/** This subscriber was too slow: that many events before the next one are missing. */
+export interface Missed {
+  readonly _tag: "Missed"
+  readonly at: number
+  readonly events: number
+}
+
 /** Anything that happens to a binding. */
-export type AffinityEvent = Bound | Moved | Ended
+export type BindingEvent = Bound | Moved | MoveFailed | Ended
+
+/** Anything that is told. */
+export type AffinityEvent = BindingEvent | NearlyFull | Missed

@@ -3,16 +3,16 @@
  */
 
 /** The name of a row of {@link rules}. */
-export type Mode = "prefer" | "strict" | "rebind"
+export type Mode = "prefer" | "wait" | "strict" | "rebind"
 
 /** One row: what happens when the bound target is busy, draining or gone, and when the binding has expired. */
 export interface Rules {
-  /** `another`: serve elsewhere once, keep the binding; `move`: bind elsewhere; `fail`: `TargetBusy`. */
-  readonly busy: "another" | "move" | "fail"
-  /** `move`: bind elsewhere; `fail`: `TargetDraining`. */
+  /** `another`: serve elsewhere once, keep the binding; `move`: bind elsewhere; `wait`: wait for it; `fail`: `TargetBusy`. */
+  readonly busy: "another" | "move" | "wait" | "fail"
+  /** `move`: bind elsewhere, after `saveState`; `fail`: `TargetDraining`. */
   readonly draining: "move" | "fail"
-  /** `move`: bind elsewhere; `fail`: `TargetGone`. */
-  readonly gone: "move" | "fail"
+  /** `move`: bind elsewhere; `restore`: the same if there is a `restoreState`, else fail; `fail`: `TargetGone`. */
+  readonly gone: "move" | "restore" | "fail"
   /** `place`: a new binding; `fail`: `BindingExpired`. */
   readonly expired: "place" | "fail"
 }
@@ -22,9 +22,13 @@ export interface Rules {
  *
  * | mode | busy | draining | gone | expired | for |
  * | --- | --- | --- | --- | --- | --- |
- * | `prefer` | another, binding kept | moves | moves | new placement | caches: any target will do |
- * | `strict` | fails | fails | fails | fails | state that lives in the target |
+ * | `wait` | waits for it | moves | moves if its state can be restored, else fails | fails | state that lives in the target |
+ * | `strict` | fails | fails | fails | fails | the same, by callers that do not wait |
  * | `rebind` | moves | moves | moves | new placement | state that can be rebuilt elsewhere |
+ * | `prefer` | another, binding kept | moves | moves | new placement | caches: any target will do |
+ *
+ * A key that has no binding is placed among the targets that are not busy. If all are, `wait` places it among them and waits; the others
+ * fail with `NoTargets`.
  *
  * ```ts
  * import { Mode } from "@fireweed/session-affinity"
@@ -34,6 +38,7 @@ export interface Rules {
  */
 export const rules: { readonly [M in Mode]: Rules } = {
   prefer: { busy: "another", draining: "move", gone: "move", expired: "place" },
+  wait: { busy: "wait", draining: "move", gone: "restore", expired: "fail" },
   strict: { busy: "fail", draining: "fail", gone: "fail", expired: "fail" },
   rebind: { busy: "move", draining: "move", gone: "move", expired: "place" }
 }

@@ -2,48 +2,98 @@
  * Keeps a key (a session, a tenant, a conversation) on the same target (a worker, a host, a shard), and decides what
  * happens when it cannot stay.
  */
-import type * as Clock from "effect/Clock"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import type { AffinityError, BindingsFull, TargetDraining, TargetGone } from "./AffinityError.ts"
+import type * as Stream from "effect/Stream"
+import type {
+  AffinityError,
+  BindingsFull,
+  MetadataTooLarge,
+  SnapshotRefused,
+  TargetDraining,
+  TargetGone
+} from "./AffinityError.ts"
 import type { AffinityEvent } from "./AffinityEvent.ts"
-import type { Assignment, Lookup, Snapshot, Stats } from "./Binding.ts"
+import type { Assignment, Lookup, Metadata, Restored, Snapshot, Stats } from "./Binding.ts"
+import * as Calls from "./internal/calls.ts"
+import * as Events from "./internal/events.ts"
+import * as Life from "./internal/life.ts"
+import * as Metrics from "./internal/metrics.ts"
+import { isAssignment } from "./internal/obstacle.ts"
 import { decode } from "./internal/options.ts"
 import * as Routing from "./internal/routing.ts"
+import * as Saved from "./internal/saved.ts"
 import * as Table from "./internal/table.ts"
+import * as Turns from "./internal/turns.ts"
 import * as View from "./internal/view.ts"
-import type { Mode } from "./Mode.ts"
-import { rules } from "./Mode.ts"
+import { settle } from "./internal/waiting.ts"
+import { type Mode, type Rules, rules } from "./Mode.ts"
+import type { Movement } from "./Movement.ts"
 import type { Strategy, Target } from "./Placement.ts"
 
-/** How a table decides. Decoded once, by {@link make}. */
-export interface Options {
+/** How a table decides. Decoded once, by {@link make}. `R` is what the hooks need. */
+export interface Options<R = never> {
   /** Where new keys go. Default: rendezvous hashing. */
   readonly placement?: Strategy | undefined
-  /** What callers get when a bound target is busy, draining or gone, or the binding expired. Default `"strict"`. */
+  /** What callers get when a bound target is busy, draining or gone, or the binding expired. Default `"wait"`. */
   readonly mode?: Mode | undefined
+  /**
+   * The longest that a call waits, in mode `wait` for a busy target and in any mode behind the movement of its key; more than zero. Default
+   * 5 seconds.
+   */
+  readonly waitFor?: Duration.Input | undefined
+  /** How many calls may wait at once, for targets, movements, and their turn. More fail with `WaitersFull`. Default 10,000. */
+  readonly maxWaiting?: number | undefined
+  /**
+   * Whether calls of one key, made by `withTarget`, run one after the other, in order of arrival, while those of other keys run freely. The
+   * wait for a turn has no end of its own. A call must not make another one of the same key and wait for it: its turn would never come.
+   * Default `false`.
+   */
+  readonly ordered?: boolean | undefined
+  /**
+   * The drain hook: runs before a key leaves a target that is alive (it drains, or is busy in mode `rebind`), to save the key's state. See
+   * {@link Options.restoreState}.
+   */
+  readonly saveState?: ((movement: Movement) => Effect.Effect<unknown, unknown, R>) | undefined
+  /**
+   * The restore hook: runs before a key is served at its new place, to restore the key's state there.
+   *
+   * Hooks run once a movement, in a fiber that ends with the table, whatever becomes of the call that began it. Who asks for the key
+   * meanwhile waits behind it. If a hook fails, the key stays where it was, and those who waited fail with `MoveFailed`. If the key is
+   * bound or unbound by hand meanwhile, or a target of the movement goes, the hook is interrupted. A movement by `bind` runs no hooks.
+   */
+  readonly restoreState?: ((movement: Movement) => Effect.Effect<unknown, unknown, R>) | undefined
   /** How long a binding lives, more than zero; `Infinity` is without end. Default 30 minutes. */
   readonly expireAfter?: Duration.Input | undefined
   /**
-   * `"sliding"`: a binding lives `expireAfter` from its last use, and while it is leased. `"absolute"`: from its
-   * creation. Default `"sliding"`.
+   * `"sliding"`: a binding lives `expireAfter` from its last use, and while it is leased or waited for. `"absolute"`: from its creation.
+   * Default `"sliding"`.
    */
   readonly expiry?: "sliding" | "absolute" | undefined
-  /** How many keys the table holds, remembered ones included; at least 1. Default 10,000. */
+  /** How many keys the table holds, remembered ones included; 1 to 16,000,000. Default 10,000. */
   readonly maxBindings?: number | undefined
   /**
    * What a new key meets in a full table. Either way, keys remembered as expired or lost are forgotten first. `"reject"`:
-   * `BindingsFull`. `"evict"`: the least recently used binding that is not leased makes room. Default `"reject"`.
+   * `BindingsFull`. `"evict"`: the least recently used binding that is not in use makes room. Default `"reject"`.
    */
   readonly whenFull?: "reject" | "evict" | undefined
-  /** Whether a target can take no more work now. Busy targets get no new keys. Default: none ever is. */
+  /** Characters of metadata that may be attached to one binding, names and values together. Default 1,024. */
+  readonly maxMetadata?: number | undefined
+  /**
+   * Whether a target can take no more work now. Busy targets get no new keys. It is asked again whenever something of the target changes;
+   * if it reads anything else, say so by `recheck`. Default: none ever is.
+   */
   readonly busy?: ((target: Target) => boolean) | undefined
+  /** Counts and gauges as Effect metrics `session_affinity_*`, with the label `affinity`. Default `false`. */
+  readonly metrics?: boolean | undefined
+  /** The label of the metrics. Default `"affinity"`. */
+  readonly name?: string | undefined
 }
 
 /** What one resolution may decide for itself. */
@@ -82,11 +132,18 @@ export interface SessionAffinity {
   readonly drain: (id: string) => Effect.Effect<ReadonlyArray<string>>
   readonly drainUnsafe: (id: string) => ReadonlyArray<string>
 
-  /** Where a key is served: where it is bound, or where it is placed now. Counts as a use of the binding. */
+  /** Asks `busy` again whether a target can take the calls that wait for it: for when what it reads has changed elsewhere. */
+  readonly recheck: (id: string) => Effect.Effect<void>
+  readonly recheckUnsafe: (id: string) => void
+
+  /**
+   * Where a key is served: where it is bound, or where it is placed now. Counts as a use of the binding. `resolveUnsafe` cannot wait: it
+   * answers `TargetBusy` or, where hooks run first, `KeyMoving`.
+   */
   readonly resolve: (key: string, options?: ResolveOptions) => Effect.Effect<Assignment, AffinityError>
   readonly resolveUnsafe: (key: string, options?: ResolveOptions) => Result.Result<Assignment, AffinityError>
 
-  /** Binds a key to a target by hand, wherever it was. Bound there already, it keeps its epoch. */
+  /** Binds a key to a target by hand, wherever it was; hooks do not run. Bound there already, it keeps its epoch. */
   readonly bind: (
     key: string,
     target: string
@@ -103,6 +160,13 @@ export interface SessionAffinity {
   readonly unbind: (key: string, epoch?: number) => Effect.Effect<boolean>
   readonly unbindUnsafe: (key: string, epoch?: number) => boolean
 
+  /**
+   * Attaches metadata to a key's binding, in place of what was there, and answers whether it has one. They move with it, end with it, and
+   * are what hooks see.
+   */
+  readonly annotate: (key: string, metadata: Metadata) => Effect.Effect<boolean, MetadataTooLarge>
+  readonly annotateUnsafe: (key: string, metadata: Metadata) => Result.Result<boolean, MetadataTooLarge>
+
   /** What is known of a key: bound, expired, target gone, or unknown. Not a use of the binding. */
   readonly lookup: (key: string) => Effect.Effect<Lookup>
   readonly lookupUnsafe: (key: string) => Lookup
@@ -118,16 +182,25 @@ export interface SessionAffinity {
   ) => Effect.Effect<A, E | AffinityError, R>
 
   /**
-   * What happens to bindings from the subscription on. Events are built only while somebody listens. A subscriber that
-   * falls behind by more than `maxBindings` + 1,024 events loses the oldest.
+   * What happens to bindings from the subscription on. Events are built only while somebody listens. A subscriber that falls behind by
+   * more than `maxBindings` + 1,024 events holds nobody up: it loses the oldest, and is told how many by `Missed`.
    */
   readonly events: Stream.Stream<AffinityEvent>
 
-  /** Counts now, and counters since the table was made. */
+  /** Counts now, and counters since the table was made. Lets go of what has expired first. */
   readonly stats: Effect.Effect<Stats>
 
-  /** All live bindings and targets as a plain value. */
+  /**
+   * All live bindings as a plain value, for {@link SessionAffinity.restore}. Taken in one go, which a million bindings make a second long.
+   */
   readonly snapshot: Effect.Effect<Snapshot>
+
+  /**
+   * Takes the bindings of a {@link Snapshot} in, or, if anything is wrong with it, none. Add the targets first: a binding to one that is not
+   * there comes back as lost, one whose time has passed as expired. Keys that the table knows are left as they are. Epochs stay, and later
+   * ones go on from the highest.
+   */
+  readonly restore: (snapshot: unknown) => Effect.Effect<Restored, SnapshotRefused>
 }
 
 /** Marks values made by {@link make}. */
@@ -162,14 +235,28 @@ export const SessionAffinity: Context.Service<SessionAffinity, SessionAffinity> 
  * await Effect.runPromise(Effect.scoped(program))
  * ```
  */
-export const make = (options: Options = {}): Effect.Effect<SessionAffinity, never, Scope.Scope> =>
-  Effect.clockWith((clock) => {
-    const { mode, settings } = decode(options)
+export const make = <R = never>(
+  options: Options<R> = {}
+): Effect.Effect<SessionAffinity, never, Scope.Scope | R> =>
+  Effect.gen(function* () {
+    const clock = yield* Clock.Clock
+    const context = yield* Effect.context<R>()
+    const { metrics, mode, name, ordered, settings } = decode(options)
     const table = Table.make(settings)
-    const affinity = fromTable(table, mode, clock)
-    return settings.lifetime === Number.POSITIVE_INFINITY
-      ? Effect.succeed(affinity)
-      : Effect.as(Effect.forkScoped(sweeper(table, clock)), affinity)
+    if (metrics) table.metrics = Metrics.make(name, context)
+    const { restoreState, saveState } = options
+    if (saveState !== undefined || restoreState !== undefined) {
+      const provided = (hook: Options<R>["saveState"]) =>
+        hook && ((movement: Movement) => Effect.provideContext(hook(movement), context))
+      table.hooks = {
+        saveState: provided(saveState),
+        restoreState: provided(restoreState),
+        run: yield* FiberSet.makeRuntime(),
+        now: () => clock.currentTimeMillisUnsafe()
+      }
+    }
+    if (settings.lifetime !== Number.POSITIVE_INFINITY) yield* Effect.forkScoped(sweeper(table, clock))
+    return fromTable(table, mode, ordered, clock)
   })
 
 /**
@@ -189,13 +276,26 @@ export const make = (options: Options = {}): Effect.Effect<SessionAffinity, neve
  * if (target !== "worker-1") throw new Error("there was no other")
  * ```
  */
-export const layer = (options: Options = {}): Layer.Layer<SessionAffinity> =>
+export const layer = <R = never>(options: Options<R> = {}): Layer.Layer<SessionAffinity, never, R> =>
   Layer.effect(SessionAffinity, make(options))
 
-const fromTable = (table: Table.Table, defaultMode: Mode, clock: Clock.Clock): SessionAffinity => {
+const fromTable = (
+  table: Table.Table,
+  defaultMode: Mode,
+  ordered: boolean,
+  clock: Clock.Clock
+): SessionAffinity => {
   const now = () => clock.currentTimeMillisUnsafe()
-  const route = (key: string, options: ResolveOptions | undefined): Assignment | AffinityError =>
-    Routing.resolve(table, key, rules[options?.mode ?? defaultMode], now())
+  const turns = ordered ? Turns.make(table) : undefined
+  const rulesFor = (options: ResolveOptions | undefined): Rules => {
+    const mode = options?.mode ?? defaultMode
+    if (!Object.hasOwn(rules, mode)) {
+      throw new TypeError(
+        `SessionAffinity.resolve: expected mode to be one of ${Object.keys(rules).join(", ")}, got: ${mode}`
+      )
+    }
+    return rules[mode]
+  }
 
   const self: SessionAffinity = {
     [TypeId]: TypeId,
@@ -207,91 +307,70 @@ const fromTable = (table: Table.Table, defaultMode: Mode, clock: Clock.Clock): S
           `SessionAffinity.add: expected weight to be finite and above 0, got ${weight} for target "${id}"`
         )
       }
-      Routing.add(table, id, weight)
+      Routing.add(table, id, weight, now())
     },
     removeUnsafe: (id) => Routing.remove(table, id, now()),
     drainUnsafe: (id) => Routing.drain(table, id, now()),
-    resolveUnsafe: (key, options) => toResult(route(key, options)),
+    recheckUnsafe: (id) => Routing.recheck(table, id, now()),
+    resolveUnsafe: (key, options) => toResult(Calls.resolveNow(table, clock, key, rulesFor(options))),
     bindUnsafe: (key, target) => toResult(Routing.bind(table, key, target, now())),
     unbindUnsafe: (key, epoch) => Routing.unbind(table, key, epoch, now()),
-    lookupUnsafe: (key) => View.describe(table, key, now()),
+    annotateUnsafe: (key, metadata) => Saved.annotate(table, key, metadata, now()),
+    lookupUnsafe: (key) => settled(table, now(), View.describe(table, key, now())),
 
     add: (id, options) => Effect.sync(() => self.addUnsafe(id, options)),
     remove: (id) => Effect.sync(() => self.removeUnsafe(id)),
     drain: (id) => Effect.sync(() => self.drainUnsafe(id)),
-    resolve: (key, options) => Effect.suspend(() => toEffect(route(key, options))),
-    bind: (key, target) => Effect.suspend(() => toEffect(Routing.bind(table, key, target, now()))),
+    recheck: (id) => Effect.sync(() => self.recheckUnsafe(id)),
+    resolve: (key, options) => Effect.suspend(() => Calls.resolve(table, clock, key, rulesFor(options))),
+    bind: (key, target) => Effect.suspend(() => Effect.fromResult(self.bindUnsafe(key, target))),
     unbind: (key, epoch) => Effect.sync(() => self.unbindUnsafe(key, epoch)),
+    annotate: (key, metadata) => Effect.suspend(() => Effect.fromResult(self.annotateUnsafe(key, metadata))),
     lookup: (key) => Effect.sync(() => self.lookupUnsafe(key)),
 
-    withTarget: <A, E, R>(
-      key: string,
-      use: (assignment: Assignment) => Effect.Effect<A, E, R>,
-      options?: ResolveOptions
-    ) =>
-      Effect.suspend(() => {
-        let release: ((now: number) => void) | undefined
-        // The lease is taken inside what `onExit` guards: an interruption between the two cannot leak it.
-        const leased = Effect.suspend((): Effect.Effect<A, E | AffinityError, R> => {
-          const answer = route(key, options)
-          if (!Routing.isAssignment(answer)) return Effect.fail(answer)
-          release = Routing.lease(table, answer)
-          return use(answer)
-        })
-        return Effect.onExitPrimitive(leased, () => {
-          release?.(now())
-          return undefined
-        })
-      }),
+    withTarget: (key, use, options) => {
+      const call = Effect.suspend(() => Calls.withTarget(table, clock, key, rulesFor(options), use))
+      return turns === undefined ? call : turns.run(key, call)
+    },
 
-    events: eventsOf(table),
-    stats: Effect.sync(() => View.stats(table, now())),
-    snapshot: Effect.sync(() => View.snapshot(table, now()))
+    events: Events.stream(table, clock),
+    stats: Effect.andThen(
+      sweep(table, clock),
+      Effect.sync(() => View.stats(table))
+    ),
+    snapshot: Effect.sync(() => settled(table, now(), View.snapshot(table, now()))),
+    restore: (snapshot) => Effect.suspend(() => Effect.fromResult(Saved.restore(table, snapshot, now())))
   }
   return self
 }
 
-const toResult = <E extends AffinityError>(answer: Assignment | E): Result.Result<Assignment, E> =>
-  Routing.isAssignment(answer) ? Result.succeed(answer) : Result.fail(answer)
+/** What was looked at may have turned out to be expired. */
+const settled = <A>(table: Table.Table, now: number, answer: A): A => {
+  settle(table, now)
+  return answer
+}
 
-const toEffect = <E extends AffinityError>(answer: Assignment | E): Effect.Effect<Assignment, E> =>
-  Routing.isAssignment(answer) ? Effect.succeed(answer) : Effect.fail(answer)
+const toResult = <E extends AffinityError>(answer: Assignment | E): Result.Result<Assignment, E> =>
+  isAssignment(answer) ? Result.succeed(answer) : Result.fail(answer)
 
 const SWEEP_BATCH = 1_000
 const SWEEP_EVERY_MILLIS = 1_000
 
-/** Sleeps until something is due, but wakes at most once a second; works in batches, so that others run in between. */
+/** Sleeps until something is due, but wakes at most once a second. */
 const sweeper = (table: Table.Table, clock: Clock.Clock): Effect.Effect<never> => {
   const shortest = Math.min(SWEEP_EVERY_MILLIS, table.settings.lifetime)
   const sleep = Effect.suspend(() => {
     const now = clock.currentTimeMillisUnsafe()
-    return clock.sleep(Duration.millis(Math.max(shortest, Table.nextSweep(table, now) - now)))
+    return clock.sleep(Duration.millis(Math.max(shortest, Life.nextSweep(table, now) - now)))
   })
-  const sweep: Effect.Effect<void> = Effect.suspend(() =>
-    Table.sweep(table, clock.currentTimeMillisUnsafe(), SWEEP_BATCH)
-      ? Effect.void
-      : Effect.andThen(Effect.yieldNow, sweep)
-  )
-  return Effect.forever(Effect.andThen(sleep, sweep))
+  return Effect.forever(Effect.andThen(sleep, sweep(table, clock)))
 }
 
-/** One queue a subscriber, filled from synchronous code; large enough for the loss of every binding at once. */
-const eventsOf = (table: Table.Table): Stream.Stream<AffinityEvent> => {
-  const subscribers = new Set<Queue.Queue<AffinityEvent>>()
-  const emit = (event: AffinityEvent) => {
-    for (const queue of subscribers) Queue.offerUnsafe(queue, event)
-  }
-  const subscribe = Effect.acquireRelease(
-    Effect.tap(Queue.sliding<AffinityEvent>(table.settings.maxBindings + 1_024), (queue) => {
-      subscribers.add(queue)
-      table.emit = emit
-      return Effect.void
-    }),
-    (queue) => {
-      subscribers.delete(queue)
-      if (subscribers.size === 0) table.emit = undefined
-      return Queue.shutdown(queue)
-    }
-  )
-  return Stream.unwrap(Effect.map(subscribe, (queue) => Stream.fromQueue(queue)))
-}
+/** Works in batches, so that others run in between. */
+const sweep = (table: Table.Table, clock: Clock.Clock): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const now = clock.currentTimeMillisUnsafe()
+    const done = Life.sweep(table, now, SWEEP_BATCH)
+    settle(table, now)
+    return done ? Effect.void : Effect.andThen(Effect.yieldNow, sweep(table, clock))
+  })

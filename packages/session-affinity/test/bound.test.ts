@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Mode, Placement, SessionAffinity } from "@fireweed/session-affinity"
+import { Mode, SessionAffinity } from "@fireweed/session-affinity"
 import * as Effect from "effect/Effect"
 import { TestClock } from "effect/testing"
 import * as Routing from "../src/internal/routing.ts"
 import * as Table from "../src/internal/table.ts"
+import { assigned, resolve, settings } from "./support/table.ts"
 
 const full = (options: SessionAffinity.Options) =>
   Effect.gen(function* () {
@@ -47,22 +48,16 @@ describe("reject", () => {
   )
 
   it("though nothing swept, and the one in use before it stays", () => {
-    const table = Table.make({
-      placement: Placement.rendezvous,
-      lifetime: 10,
-      sliding: true,
-      maxBindings: 2,
-      evict: false,
-      busy: undefined
-    })
-    Routing.add(table, "w", 1)
-    const leased = Routing.resolve(table, "leased", Mode.rules.strict, 0)
-    assert.isTrue(Routing.isAssignment(leased))
-    if (Routing.isAssignment(leased)) Routing.lease(table, leased)
-    Routing.resolve(table, "idle", Mode.rules.strict, 0)
-    assert.isFalse(Routing.isAssignment(Routing.resolve(table, "early", Mode.rules.strict, 9)))
-    assert.isTrue(Routing.isAssignment(Routing.resolve(table, "new", Mode.rules.strict, 10)))
-    assert.sameMembers([...table.entries.keys()], ["leased", "new"])
+    const table = Table.make(settings({ lifetime: 10, maxBindings: 2 }))
+    Routing.add(table, "w", 1, 0)
+    Routing.lease(table, assigned(resolve(table, "leased", Mode.rules.strict, 0)))
+    resolve(table, "idle", Mode.rules.strict, 0)
+    assert.propertyVal(resolve(table, "early", Mode.rules.strict, 9), "_tag", "BindingsFull")
+    assigned(resolve(table, "new", Mode.rules.strict, 10))
+    assert.deepStrictEqual(
+      ["leased", "idle", "early", "new"].filter((key) => table.keys.get(key) !== undefined),
+      ["leased", "new"]
+    )
   })
 
   it.effect("lost ones make room too, the longest lost first", () =>

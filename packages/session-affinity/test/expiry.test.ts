@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Mode, Placement, SessionAffinity } from "@fireweed/session-affinity"
+import { Mode, SessionAffinity } from "@fireweed/session-affinity"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
+import * as Life from "../src/internal/life.ts"
 import * as Routing from "../src/internal/routing.ts"
 import * as Table from "../src/internal/table.ts"
+import { resolve, settings } from "./support/table.ts"
 
 const oneTarget = (options: SessionAffinity.Options) =>
   Effect.tap(SessionAffinity.make(options), (affinity) => affinity.add("w"))
@@ -142,22 +144,15 @@ describe("sweeper", () => {
   )
 
   it("looks at what is due and no more, in batches", () => {
-    const table = Table.make({
-      placement: Placement.rendezvous,
-      lifetime: 10,
-      sliding: true,
-      maxBindings: 100,
-      evict: false,
-      busy: undefined
-    })
-    Routing.add(table, "w", 1)
-    for (let now = 0; now < 10; now++) Routing.resolve(table, `k${now}`, Mode.rules.strict, now)
-    assert.strictEqual(Table.nextSweep(table, 9), 10)
-    assert.isTrue(Table.sweep(table, 12))
+    const table = Table.make(settings({ lifetime: 10, maxBindings: 100 }))
+    Routing.add(table, "w", 1, 0)
+    for (let now = 0; now < 10; now++) resolve(table, `k${now}`, Mode.rules.strict, now)
+    assert.strictEqual(Life.nextSweep(table, 9), 10)
+    assert.isTrue(Life.sweep(table, 12))
     assert.strictEqual(table.counters.expired, 3)
-    assert.isFalse(Table.sweep(table, 19, 5))
+    assert.isFalse(Life.sweep(table, 19, 5))
     assert.strictEqual(table.counters.expired, 8)
-    assert.isTrue(Table.sweep(table, 19, 5))
+    assert.isTrue(Life.sweep(table, 19, 5))
     assert.strictEqual(table.counters.expired, 10)
   })
 

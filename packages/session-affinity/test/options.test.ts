@@ -7,14 +7,20 @@ import { decode } from "../src/internal/options.ts"
 describe("defaults", () => {
   it("are those the documentation names", () => {
     assert.deepStrictEqual(decode({}), {
-      mode: "strict",
+      name: "affinity",
+      mode: "wait",
+      ordered: false,
+      metrics: false,
       settings: {
         placement: Placement.rendezvous,
         lifetime: 1_800_000,
         sliding: true,
         maxBindings: 10_000,
         evict: false,
-        busy: undefined
+        busy: undefined,
+        waitFor: 5_000,
+        maxWaiting: 10_000,
+        maxMetadata: 1_024
       }
     })
   })
@@ -35,6 +41,8 @@ describe("all strategies and ends of ranges are taken", () => {
     { placement: Placement.roundRobin },
     { placement: Placement.custom(() => undefined) },
     { expireAfter: Number.POSITIVE_INFINITY },
+    { mode: "strict", waitFor: Number.POSITIVE_INFINITY, maxWaiting: 0, maxMetadata: 0, ordered: true },
+    { saveState: () => Effect.void, restoreState: () => Effect.void, metrics: true, name: "workers" },
     { expireAfter: 1, maxBindings: 1, whenFull: "evict", expiry: "absolute" }
   ]
   for (const options of taken)
@@ -50,8 +58,17 @@ describe("what is wrong is refused by name", () => {
     ["expiry", { expiry: "absolute", expireAfter: Number.POSITIVE_INFINITY }],
     ["maxBindings", { maxBindings: 0 }],
     ["maxBindings", { maxBindings: 1.5 }],
+    ["maxBindings", { maxBindings: 16_000_001 }],
     ["maxBindings", { maxBindings: Number.POSITIVE_INFINITY }],
-    ["mode", { mode: "wait" }],
+    ["mode", { mode: "queue" }],
+    ["waitFor", { waitFor: 0 }],
+    ["maxWaiting", { maxWaiting: -1 }],
+    ["maxMetadata", { maxMetadata: 0.5 }],
+    ["ordered", { ordered: "yes" }],
+    ["saveState", { saveState: true }],
+    ["restoreState", { restoreState: {} }],
+    ["metrics", { metrics: 1 }],
+    ["name", { name: 7 }],
     ["whenFull", { whenFull: "wait" }],
     ["placement", { placement: "rendezvous" }],
     ["by", { placement: { _tag: "LeastLoaded", by: "colour" } }],

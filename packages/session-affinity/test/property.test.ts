@@ -1,10 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { AffinityError, Binding } from "@fireweed/session-affinity"
-import { Mode, Placement } from "@fireweed/session-affinity"
+import { Mode } from "@fireweed/session-affinity"
+import * as Life from "../src/internal/life.ts"
+import { isAssignment } from "../src/internal/obstacle.ts"
 import * as Routing from "../src/internal/routing.ts"
 import * as Table from "../src/internal/table.ts"
 import * as View from "../src/internal/view.ts"
 import { isBusy, Model } from "./support/model.ts"
+import { assigned, resolve, settings as plain } from "./support/table.ts"
 
 const KEYS = Array.from({ length: 14 }, (_, i) => `k${i}`)
 const TARGETS = ["a", "b", "c", "d"]
@@ -30,18 +33,11 @@ const generator = (seed: number) => {
   return { below, pick }
 }
 
-const settings = (options: Partial<Table.Settings>): Table.Settings => ({
-  placement: Placement.rendezvous,
-  lifetime: LIFETIME,
-  sliding: true,
-  maxBindings: 10,
-  evict: false,
-  busy: isBusy,
-  ...options
-})
+const settings = (options: Partial<Table.Settings>): Table.Settings =>
+  plain({ lifetime: LIFETIME, maxBindings: 10, busy: isBusy, ...options })
 
 const said = (answer: Binding.Assignment | AffinityError.AffinityError): string =>
-  Routing.isAssignment(answer) ? `${answer.target}#${answer.epoch}` : answer._tag
+  isAssignment(answer) ? `${answer.target}#${answer.epoch}` : answer._tag
 
 const configurations = [
   settings({}),
@@ -75,14 +71,14 @@ const run = (configuration: Table.Settings, seed: number): number => {
     const where = `seed ${seed}, step ${step}`
     now += below(4)
     // A table may be swept at any time; the model must be, as it never looks at a clock.
-    Table.sweep(table, now)
+    Life.sweep(table, now)
     model.sweep(now)
     const key = pick(KEYS)
     const id = pick(TARGETS)
     switch (below(12)) {
       case 0:
       case 1:
-        Routing.add(table, id, 1)
+        Routing.add(table, id, 1, now)
         model.add(id)
         break
       case 2:
@@ -102,35 +98,37 @@ const run = (configuration: Table.Settings, seed: number): number => {
         break
       case 7:
       case 8: {
-        const answer = Routing.resolve(table, key, mode, now)
+        const answer = resolve(table, key, mode, now)
         assert.strictEqual(said(answer), model.resolve(key, mode, now), where)
-        if (Routing.isAssignment(answer)) {
+        if (isAssignment(answer)) {
           leases.push([Routing.lease(table, answer), model.lease(key, answer.target)])
         }
         break
       }
       default:
-        assert.strictEqual(said(Routing.resolve(table, key, mode, now)), model.resolve(key, mode, now), where)
+        assert.strictEqual(said(resolve(table, key, mode, now)), model.resolve(key, mode, now), where)
     }
     check(table, model, now, where)
   }
 
   for (const lease of leases) for (const release of lease) release(now)
-  return View.stats(table, now).targets.reduce((sum, target) => sum + target.load, 0)
+  return View.stats(table).targets.reduce((sum, target) => sum + target.load, 0)
 }
 
 const check = (table: Table.Table, model: Model, now: number, where: string): void => {
-  const { bindings, targets } = View.snapshot(table, now)
-  assert.isAtMost(table.entries.size, table.settings.maxBindings, `${where}: the bound holds`)
+  const { bindings } = View.snapshot(table, now)
+  const { targets } = View.stats(table)
+  assert.isAtMost(table.keys.size, table.settings.maxBindings, `${where}: the bound holds`)
   assert.isTrue(
     bindings.every((binding) => table.targets.has(binding.target)),
     `${where}: no binding to a removed target`
   )
   const held = targets.reduce((sum, target) => sum + target.bindings, 0)
   assert.strictEqual(held, bindings.length, `${where}: each binding is held once`)
+  assert.strictEqual(table.live, bindings.length, `${where}: each binding is counted once`)
   const seen = KEYS.map((key) => describeKey(View.describe(table, key, now)))
   const loads = targets.map(({ id, load }) => `${id}:${load}`)
-  assert.strictEqual([...seen, ...loads].join(" "), model.describe(KEYS), where)
+  assert.strictEqual([...seen, ...loads].join(" "), model.describe(KEYS, now), where)
 }
 
 const describeKey = (answer: Binding.Lookup): string => {
@@ -151,14 +149,12 @@ it("an expired binding is never served, though nothing ever sweeps", () => {
     for (let seed = 1; seed <= SEEDS; seed++) {
       const { below, pick } = generator(seed)
       const table = Table.make(settings({ sliding, busy: undefined, maxBindings: 100 }))
-      for (const id of TARGETS) Routing.add(table, id, 1)
+      for (const id of TARGETS) Routing.add(table, id, 1, 0)
       const since = new Map<string, { readonly epoch: number; readonly from: number }>()
       let expired = 0
       for (let now = 0, step = 0; step < STEPS; step++, now += below(5)) {
         const key = pick(KEYS)
-        const answer = Routing.resolve(table, key, Mode.rules.rebind, now)
-        assert.isTrue(Routing.isAssignment(answer))
-        if (!Routing.isAssignment(answer)) return
+        const answer = assigned(resolve(table, key, Mode.rules.rebind, now))
         const before = since.get(key)
         const stale = before !== undefined && now - before.from >= LIFETIME
         if (stale) expired++

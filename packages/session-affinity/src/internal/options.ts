@@ -10,25 +10,35 @@ import * as Placement from "../Placement.ts"
 import type { Settings } from "./table.ts"
 
 export interface Decoded {
+  readonly name: string
   readonly mode: Mode
+  readonly ordered: boolean
+  readonly metrics: boolean
   readonly settings: Settings
 }
 
 /** Throws a `TypeError` that names the option at fault. */
 export const decode = (options: unknown): Decoded => {
-  const { busy, expireAfter, expiry, maxBindings, mode, placement, whenFull } = Result.getOrThrowWith(
+  const decoded = Result.getOrThrowWith(
     decodeOptions(options),
     (error) => new TypeError(`SessionAffinity.make: ${error.message}`)
   )
+  const { busy, maxBindings, maxMetadata, maxWaiting, metrics, mode, name, ordered, placement } = decoded
   return {
+    name,
     mode,
+    ordered,
+    metrics,
     settings: {
       placement,
-      lifetime: expireAfter,
-      sliding: expiry === "sliding",
+      lifetime: decoded.expireAfter,
+      sliding: decoded.expiry === "sliding",
       maxBindings,
-      evict: whenFull === "evict",
-      busy
+      evict: decoded.whenFull === "evict",
+      busy,
+      waitFor: decoded.waitFor,
+      maxWaiting,
+      maxMetadata
     }
   }
 }
@@ -64,22 +74,35 @@ const Strategy = Schema.Union([
   Schema.Struct({ _tag: Schema.Literal("Custom"), choose: functionOf<Placement.Custom["choose"]>() })
 ])
 
+const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+
+/** What a map of this language holds. */
+const MOST_BINDINGS = 16_000_000
+
 const Options = Schema.Struct({
+  name: Schema.String.pipe(Schema.withDecodingDefault(Effect.succeed("affinity"))),
   placement: Strategy.pipe(Schema.withDecodingDefault(Effect.succeed(Placement.rendezvous))),
-  mode: Schema.Literals(["prefer", "strict", "rebind"]).pipe(
-    Schema.withDecodingDefault(Effect.succeed("strict" as const))
+  mode: Schema.Literals(["prefer", "wait", "strict", "rebind"]).pipe(
+    Schema.withDecodingDefault(Effect.succeed("wait" as const))
   ),
+  waitFor: Millis.pipe(Schema.withDecodingDefault(Effect.succeed("5 seconds" as const))),
+  maxWaiting: Count.pipe(Schema.withDecodingDefault(Effect.succeed(10_000))),
+  ordered: Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false))),
+  saveState: Schema.optional(functionOf<() => unknown>()),
+  restoreState: Schema.optional(functionOf<() => unknown>()),
   expireAfter: Millis.pipe(Schema.withDecodingDefault(Effect.succeed("30 minutes" as const))),
   expiry: Schema.Literals(["sliding", "absolute"]).pipe(
     Schema.withDecodingDefault(Effect.succeed("sliding" as const))
   ),
-  maxBindings: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).pipe(
+  maxBindings: Count.check(Schema.isGreaterThanOrEqualTo(1), Schema.isLessThanOrEqualTo(MOST_BINDINGS)).pipe(
     Schema.withDecodingDefault(Effect.succeed(10_000))
   ),
+  maxMetadata: Count.pipe(Schema.withDecodingDefault(Effect.succeed(1_024))),
   whenFull: Schema.Literals(["reject", "evict"]).pipe(
     Schema.withDecodingDefault(Effect.succeed("reject" as const))
   ),
-  busy: Schema.optional(functionOf<(target: Placement.Target) => boolean>())
+  busy: Schema.optional(functionOf<(target: Placement.Target) => boolean>()),
+  metrics: Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false)))
 }).check(
   Schema.makeFilter(({ expireAfter, expiry }) =>
     expiry === "absolute" && expireAfter === Number.POSITIVE_INFINITY

@@ -1,8 +1,7 @@
 /**
- * What callers ask of a table of bindings: synchronous operations that are told the time, and answer with an assignment
- * or with the error that says why there is none.
+ * What callers ask of a table of bindings: synchronous operations that are told the time, and answer with an assignment, with the error
+ * that says why there is none, or with what has to be waited for.
  */
-import type { AffinityError } from "../AffinityError.ts"
 import {
   BindingExpired,
   BindingsFull,
@@ -11,82 +10,96 @@ import {
   TargetDraining,
   TargetGone
 } from "../AffinityError.ts"
-import type { Moved } from "../AffinityEvent.ts"
 import type { Assignment } from "../Binding.ts"
 import type { Rules } from "../Mode.ts"
+import type { Movement } from "../Movement.ts"
 import * as Placement from "../Placement.ts"
+import * as Life from "./life.ts"
+import * as Moving from "./moving.ts"
+import type { Answer } from "./obstacle.ts"
+import * as Slots from "./slots.ts"
 import * as Table from "./table.ts"
-
-export const isAssignment = (answer: Assignment | AffinityError): answer is Assignment => !("_tag" in answer)
+import { settle } from "./waiting.ts"
 
 // Targets
 
 /** Adds a target, or changes the weight of a known one and ends its draining. Moves nothing. */
-export const add = (table: Table.Table, id: string, weight: number): void => {
+export const add = (table: Table.Table, id: string, weight: number, now: number): void => {
   const known = table.targets.get(id)
-  if (known === undefined) table.targets.set(id, new Table.Target(id, weight))
+  if (known === undefined) table.targets.set(id, Table.makeTarget(table, id, weight))
   else {
     known.weight = weight
     known.state = "active"
+    Table.stir(table, known)
   }
   refreshActive(table)
+  settle(table, now)
 }
 
 /** Stops a target from taking new keys; answers the keys it holds. */
 export const drain = (table: Table.Table, id: string, now: number): Array<string> => {
   const target = table.targets.get(id)
   if (target === undefined) return []
-  target.state = "draining"
-  refreshActive(table)
-  return [...target.held].filter((entry) => !Table.expireIfDue(table, entry, now)).map((entry) => entry.key)
+  close(table, target, "draining", now)
+  const held = heldBy(table, target, now)
+  settle(table, now)
+  return held.map((slot) => table.slots.keyOf(slot))
 }
 
 /** Removes a target; answers the keys it held, which are lost. */
 export const remove = (table: Table.Table, id: string, now: number): Array<string> => {
   const target = table.targets.get(id)
   if (target === undefined) return []
-  target.state = "gone"
   table.targets.delete(id)
-  refreshActive(table)
-  const lost = [...target.held].filter((entry) => !Table.expireIfDue(table, entry, now))
-  for (const entry of lost) Table.bury(table, entry, "lost", now)
-  return lost.map((entry) => entry.key)
+  close(table, target, "gone", now)
+  const lost = heldBy(table, target, now)
+  const keys = lost.map((slot) => table.slots.keyOf(slot))
+  for (const slot of lost) {
+    endMovement(table, slot, now)
+    Life.bury(table, slot, Slots.LOST, now)
+  }
+  if (target.named === 0) table.seats[target.seat] = undefined
+  settle(table, now)
+  return keys
+}
+
+/** Looks again at who waits for a target, when what `busy` reads has changed. */
+export const recheck = (table: Table.Table, id: string, now: number): void => {
+  const target = table.targets.get(id)
+  if (target === undefined) return
+  Table.stir(table, target)
+  settle(table, now)
 }
 
 // Keys
 
-/** Where a key is served: at its bound target if that can, else as the rules say. */
+/**
+ * Where a key is served: at its bound target if that can, else as the rules say. `inLine`: it has waited, and it is its turn. Whoever calls
+ * this lets {@link settle} follow.
+ */
 export const resolve = (
   table: Table.Table,
   key: string,
   rules: Rules,
-  now: number
-): Assignment | AffinityError => {
-  const entry = lookup(table, key, now)
-  if (entry === undefined) return place(table, key, now)
-  const { target } = entry
-  if (entry.state === "expired") {
-    if (rules.expired === "place") return place(table, key, now)
-    return new BindingExpired(key, target.id)
-  }
-  if (entry.state === "lost") {
-    if (rules.gone === "move") return moveAway(table, entry, "gone", now)
-    return new TargetGone(key, target.id)
-  }
+  now: number,
+  inLine: boolean = false
+): Answer => {
+  const { slots } = table
+  const slot = lookup(table, key, now)
+  if (slot === undefined) return place(table, key, rules, now)
+  const state = slots.stateOf(slot)
+  if (state !== Slots.BOUND) return resolveUnbound(table, key, slot, rules, now)
+  const target = Table.targetOf(table, slot)
   if (target.state === "draining") {
-    if (rules.draining === "move") return moveAway(table, entry, "draining", now)
+    if (rules.draining === "move") return moveAway(table, slot, "draining", rules, now)
     return new TargetDraining(key, target.id)
   }
-  if (isBusy(table, target)) {
-    const other = rules.busy === "fail" ? undefined : choose(table, key)
-    if (other === undefined) return new TargetBusy(key, target.id, target.load)
-    if (rules.busy === "move") return move(table, entry, other, "busy", now)
-    Table.renew(table, entry, now)
-    return { key, target: other.id, epoch: entry.assignment.epoch, bound: false }
-  }
-  Table.renew(table, entry, now)
+  const waits = rules.busy === "wait" && target.waiters.size > 0 && !inLine
+  if (waits || Table.isBusy(table, target)) return resolveBusy(table, key, slot, target, rules, now)
+  Life.renew(table, slot, now)
   table.counters.hits++
-  return entry.assignment
+  table.metrics?.hit()
+  return serve(table, slot, target)
 }
 
 /** Binds a key to a target by hand; keeps the epoch if it is bound there already. */
@@ -99,44 +112,61 @@ export const bind = (
   const target = table.targets.get(id)
   if (target === undefined) return new TargetGone(key, id)
   if (target.state === "draining") return new TargetDraining(key, id)
-  const entry = lookup(table, key, now)
-  if (entry?.state !== "bound") return create(table, key, target, "bind", now)
-  if (entry.target !== target) return move(table, entry, target, "bind", now)
-  Table.renew(table, entry, now)
-  return entry.assignment
+  const slot = lookup(table, key, now)
+  if (slot !== undefined) endMovement(table, slot, now)
+  let place: number | BindingsFull
+  if (slot === undefined || table.slots.stateOf(slot) !== Slots.BOUND) {
+    place = create(table, key, target, "bind", now)
+  } else if (Table.targetOf(table, slot) !== target) {
+    place = Life.relocate(table, slot, target, "bind", now)
+  } else {
+    Life.renew(table, slot, now)
+    place = slot
+  }
+  const answer = typeof place === "number" ? assignment(table, place, target) : place
+  settle(table, now)
+  return answer
 }
 
 /** Gives a binding up and forgets the key; with an epoch, only if the key is still in that incarnation. */
 export const unbind = (table: Table.Table, key: string, epoch: number | undefined, now: number): boolean => {
-  const entry = lookup(table, key, now)
-  if (entry === undefined || (epoch !== undefined && entry.assignment.epoch !== epoch)) return false
-  const live = entry.state === "bound"
-  Table.forget(table, entry)
-  if (live) {
-    table.counters.unbound++
-    Table.emitEnded(table, "Unbound", entry, now)
+  const { slots } = table
+  const slot = lookup(table, key, now)
+  const meant = slot !== undefined && (epoch === undefined || slots.epochOf(slot) === epoch)
+  let live = false
+  if (meant) {
+    endMovement(table, slot, now)
+    live = slots.stateOf(slot) === Slots.BOUND
+    if (live) {
+      table.counters.unbound++
+      table.metrics?.ended("Unbound")
+      Life.emitEnded(table, "Unbound", slot, now)
+    }
+    Life.forget(table, slot)
   }
+  settle(table, now)
   return live
 }
 
-/** The entry of a key as of now, live or remembered. Renews nothing. */
-export const lookup = (table: Table.Table, key: string, now: number): Table.Entry | undefined => {
-  const entry = table.entries.get(key)
-  if (entry !== undefined) Table.expireIfDue(table, entry, now)
-  return entry
+/** The slot of a key as of now, live or remembered. Renews nothing. */
+export const lookup = (table: Table.Table, key: string, now: number): number | undefined => {
+  const slot = table.keys.get(key)
+  if (slot !== undefined) Life.expireIfDue(table, slot, now)
+  return slot
 }
 
 /** Counts a lease where an assignment is served; answers the function that gives it back. */
 export const lease = (table: Table.Table, assignment: Assignment): ((now: number) => void) => {
   const target = table.targets.get(assignment.target)
-  const entry = table.entries.get(assignment.key)
+  const slot = table.keys.get(assignment.key)
   if (target !== undefined) target.load++
-  if (entry !== undefined) entry.leases++
+  if (slot !== undefined) Life.lease(table, slot)
   return (now) => {
-    if (target !== undefined) target.load--
-    if (entry === undefined) return
-    if (entry.state === "bound") Table.renew(table, entry, now)
-    entry.leases--
+    if (slot !== undefined) Life.release(table, slot, now)
+    if (target === undefined) return
+    target.load--
+    Table.stir(table, target)
+    settle(table, now)
   }
 }
 
@@ -146,21 +176,97 @@ const refreshActive = (table: Table.Table): void => {
   table.active = [...table.targets.values()].filter((target) => target.state === "active")
 }
 
-const isBusy = (table: Table.Table, target: Table.Target): boolean =>
-  table.settings.busy !== undefined && table.settings.busy(target)
-
-const choose = (table: Table.Table, key: string): Table.Target | undefined => {
-  const { busy, placement } = table.settings
-  const free = busy === undefined ? table.active : table.active.filter((target) => !busy(target))
-  return Placement.choose(placement, key, free, table.turn++)
+/** A target takes no more: who waits for it looks again, and who is on the way to it goes elsewhere. */
+const close = (table: Table.Table, target: Table.Target, state: "draining" | "gone", now: number): void => {
+  target.state = state
+  refreshActive(table)
+  for (const waiter of target.waiters) table.released.add(waiter)
+  Moving.redirect(table, target, now)
 }
 
-const noTargets = (table: Table.Table, key: string): NoTargets =>
-  new NoTargets(key, table.targets.size, table.targets.size - table.active.length)
+/** The bindings of a target, in the order they came to it. */
+const heldBy = (table: Table.Table, target: Table.Target, now: number): Array<number> =>
+  table.slots
+    .at(target.seat)
+    .filter((slot) => !Life.expireIfDue(table, slot, now))
+    .toSorted((a, b) => table.slots.epochOf(a) - table.slots.epochOf(b))
 
-const place = (table: Table.Table, key: string, now: number): Assignment | AffinityError => {
-  const target = choose(table, key)
-  return target === undefined ? noTargets(table, key) : create(table, key, target, "placed", now)
+const endMovement = (table: Table.Table, slot: number, now: number): void => {
+  const move = table.moves.get(slot)
+  if (move !== undefined) Moving.cancel(table, move, now)
+}
+
+const resolveUnbound = (table: Table.Table, key: string, slot: number, rules: Rules, now: number): Answer => {
+  const move = table.moves.get(slot)
+  if (move !== undefined) return move
+  const target = Table.targetOf(table, slot)
+  if (table.slots.stateOf(slot) === Slots.EXPIRED) {
+    return rules.expired === "place" ? place(table, key, rules, now) : new BindingExpired(key, target.id)
+  }
+  const restorable = rules.gone === "restore" && table.hooks?.restoreState !== undefined
+  if (rules.gone === "move" || restorable) return moveAway(table, slot, "gone", rules, now)
+  return new TargetGone(key, target.id)
+}
+
+const resolveBusy = (
+  table: Table.Table,
+  key: string,
+  slot: number,
+  target: Table.Target,
+  rules: Rules,
+  now: number
+): Answer => {
+  if (rules.busy === "wait") {
+    // It may have come to be free unnoticed: then those in line are let in first, and this call after them.
+    Table.stir(table, target)
+    return target
+  }
+  const choosing = () => choose(table, key, rules)
+  const other = rules.busy === "fail" ? undefined : choosing()
+  if (other === undefined) return new TargetBusy(key, target.id, target.load, 0)
+  if (rules.busy === "move") return move(table, slot, "busy", other, choosing, rules, now)
+  Life.renew(table, slot, now)
+  other.served++
+  return { key, target: other.id, epoch: table.slots.epochOf(slot), bound: false }
+}
+
+const moveAway = (
+  table: Table.Table,
+  slot: number,
+  reason: "draining" | "gone",
+  rules: Rules,
+  now: number
+): Answer => {
+  const key = table.slots.keyOf(slot)
+  const choosing = () => choose(table, key, rules)
+  const target = choosing()
+  return target === undefined
+    ? noTargets(table, key)
+    : move(table, slot, reason, target, choosing, rules, now)
+}
+
+const move = (
+  table: Table.Table,
+  slot: number,
+  reason: Movement["reason"],
+  target: Table.Target,
+  choosing: () => Table.Target | undefined,
+  rules: Rules,
+  now: number
+): Answer => {
+  if (Moving.takesTime(table, reason)) return Moving.begin(table, slot, reason, target, choosing)
+  const waits = rules.busy === "wait" && Table.isBusy(table, target)
+  const place = Life.relocate(table, slot, target, reason, now)
+  return waits ? target : serve(table, place, target)
+}
+
+const place = (table: Table.Table, key: string, rules: Rules, now: number): Answer => {
+  const target = choose(table, key, rules)
+  if (target === undefined) return noTargets(table, key)
+  const waits = rules.busy === "wait" && Table.isBusy(table, target)
+  const slot = create(table, key, target, "placed", now)
+  if (typeof slot !== "number") return slot
+  return waits ? target : serve(table, slot, target)
 }
 
 /** A binding for a key that has none, or is only remembered. */
@@ -170,44 +276,35 @@ const create = (
   target: Table.Target,
   reason: "placed" | "bind",
   now: number
-): Assignment | BindingsFull => {
-  const remembered = table.entries.get(key)
-  if (remembered !== undefined) Table.forget(table, remembered)
-  else if (!Table.makeRoom(table, now)) {
-    return new BindingsFull(key, table.settings.maxBindings)
-  }
-  const { assignment } = Table.insert(table, key, target, now)
-  table.counters.created++
-  table.emit?.({ _tag: "Bound", at: now, key, target: target.id, epoch: assignment.epoch, reason })
-  return assignment
+): number | BindingsFull => {
+  const remembered = table.keys.get(key)
+  if (remembered !== undefined) Life.forget(table, remembered)
+  else if (!Life.makeRoom(table, now)) return new BindingsFull(key, table.settings.maxBindings)
+  const slot = Life.insert(table, key, target, now)
+  Life.tellCreated(table, slot, reason, now)
+  Life.warnIfNearlyFull(table, now)
+  return slot
 }
 
-const moveAway = (
-  table: Table.Table,
-  entry: Table.Entry,
-  reason: "draining" | "gone",
-  now: number
-): Assignment | AffinityError => {
-  const target = choose(table, entry.key)
-  return target === undefined ? noTargets(table, entry.key) : move(table, entry, target, reason, now)
+const serve = (table: Table.Table, slot: number, target: Table.Target): Assignment => {
+  target.served++
+  return assignment(table, slot, target)
 }
 
-const move = (
-  table: Table.Table,
-  entry: Table.Entry,
-  target: Table.Target,
-  reason: Moved["reason"],
-  now: number
-): Assignment => {
-  const { key } = entry
-  const from = entry.target.id
-  const lost = entry.state === "lost"
-  if (lost) Table.forget(table, entry)
-  // What was lost is built anew, so its life starts now.
-  const { assignment } = lost
-    ? Table.insert(table, key, target, now)
-    : Table.reassign(table, entry, target, now)
-  table.counters.moved++
-  table.emit?.({ _tag: "Moved", at: now, key, from, target: target.id, epoch: assignment.epoch, reason })
-  return assignment
+const assignment = (table: Table.Table, slot: number, target: Table.Target): Assignment => ({
+  key: table.slots.keyOf(slot),
+  target: target.id,
+  epoch: table.slots.epochOf(slot),
+  bound: true
+})
+
+const noTargets = (table: Table.Table, key: string): NoTargets =>
+  new NoTargets(key, table.targets.size, table.targets.size - table.active.length)
+
+/** A place among the targets that are free, or, for a call that would wait, among the busy ones if none is. */
+const choose = (table: Table.Table, key: string, rules: Rules): Table.Target | undefined => {
+  const { busy, placement } = table.settings
+  const free = busy === undefined ? table.active : table.active.filter((target) => !busy(target))
+  const eligible = free.length === 0 && rules.busy === "wait" ? table.active : free
+  return Placement.choose(placement, key, eligible, table.turn++)
 }

@@ -123,12 +123,14 @@ export class Model {
     return this.bindings.find((binding) => binding.key === key)
   }
 
-  describe(keys: ReadonlyArray<string>): string {
+  describe(keys: ReadonlyArray<string>, now: number): string {
     const seen = keys.map((key) => {
       const binding = this.get(key)
       if (binding === undefined) return "unknown"
       const where = `${binding.state}@${binding.target.id}#${binding.epoch}`
-      return binding.state === "bound" ? `${where}<${binding.due}` : where
+      const inUse = this.settings.sliding && binding.leases > 0
+      const due = inUse ? now + this.settings.lifetime : binding.due
+      return binding.state === "bound" ? `${where}<${due}` : where
     })
     return [...seen, ...this.targets.map(({ id, load }) => `${id}:${load}`)].join(" ")
   }

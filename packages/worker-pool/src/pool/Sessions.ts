@@ -39,6 +39,8 @@ export const make = (limit: number): Effect.Effect<Sessions, never, Scope.Scope>
   Effect.map(
     SessionAffinity.make({
       placement: Placement.leastLoaded({ by: "bindings" }),
+      // What a worker held is lost with it.
+      mode: "strict",
       expireAfter: Number.POSITIVE_INFINITY,
       maxBindings: limit
     }),
