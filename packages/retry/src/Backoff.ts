@@ -10,43 +10,10 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as decode from "./internal/backoffOptions.ts"
+import { type Backoff, type Jitter, type Step, TypeId } from "./internal/backoff.ts"
 import { delayOf } from "./internal/delay.ts"
 
-const TypeId = "~@fireweed/retry/Backoff"
-
-/**
- * How a delay `d` is spread: `none` is `d`; `full` is uniform in [floor, d]; `equal` in [d/2, d]; `proportional: f` in
- * [d(1 - f), d(1 + f)], with f from 0 to 1. The bounds are clamped to `[floor, cap]` before the draw.
- *
- * @category models
- */
-export type Jitter = "none" | "full" | "equal" | { readonly proportional: number }
-
-/**
- * A backoff: its family with its figures, in milliseconds, and its bounds. `E` is the error a custom family looks at.
- *
- * @category models
- */
-export type Backoff<E = unknown> = Limits & {
-  readonly [TypeId]: typeof TypeId
-} & (
-    | { readonly family: "linear"; readonly base: number; readonly increment: number }
-    | { readonly family: "exponential"; readonly base: number; readonly factor: number }
-    | { readonly family: "fibonacci" | "decorrelated-v1" | "decorrelated-v2"; readonly base: number }
-    | { readonly family: "delays"; readonly delays: ReadonlyArray<number> }
-    | { readonly family: "custom"; readonly delay: (retry: number, error: E) => Duration.Input }
-  )
-
-/**
- * The bounds of a backoff and its jitter, in milliseconds.
- *
- * @category models
- */
-export interface Limits {
-  readonly floor: number
-  readonly cap: number
-  readonly jitter: Jitter
-}
+export type { Backoff, Jitter, Limits, Step } from "./internal/backoff.ts"
 
 /**
  * Options of every family. Impossible ones (unknown keys, a floor over the cap, a base over the cap) are thrown as a `TypeError`.
@@ -60,18 +27,6 @@ export interface Options {
   readonly cap?: Duration.Input | undefined
   /** Default `"none"`. The two decorrelated families are jitter by themselves and take none. */
   readonly jitter?: Jitter | undefined
-}
-
-/**
- * One delay of a sequence, and all that the next one needs to know: the number of the retry (from 1), the draw it was made with, and
- * the delay in milliseconds.
- *
- * @category models
- */
-export interface Step {
-  readonly retry: number
-  readonly draw: number
-  readonly delay: number
 }
 
 /** @category guards */

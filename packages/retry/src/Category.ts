@@ -3,7 +3,7 @@
  * errors by their structure. An error needs no base class, only the fields that apply to it ({@link Fields}).
  */
 import * as Duration from "effect/Duration"
-import * as Backoff from "./Backoff.ts"
+import { type Backoff, defaults, TypeId } from "./internal/backoff.ts"
 
 /**
  * The categories the table knows.
@@ -36,7 +36,7 @@ export interface Rule {
   /** How many times it is retried; 0 is never. */
   readonly retries: number
   /** Default: no delay. */
-  readonly backoff?: Backoff.Backoff | undefined
+  readonly backoff?: Backoff | undefined
   /** What an error's `retryAfter` is to the delay: its least length (`"floor"`, the default), or all of it. */
   readonly retryAfter?: "floor" | "instead" | undefined
   /** Whether it is retried only for a call known to be idempotent. Default false: for any not known to be otherwise. */
@@ -70,6 +70,12 @@ export interface Fields {
  */
 export const unknown: Rule = { severity: "critical", retries: 0 }
 
+// Written out as data, so that importing the table computes nothing. A test holds them against their constructors.
+const spread: Backoff = { [TypeId]: TypeId, family: "decorrelated-v2", base: 100, ...defaults }
+const doubled: Backoff = { [TypeId]: TypeId, family: "exponential", base: 1000, factor: 2, ...defaults }
+const rising: Backoff = { [TypeId]: TypeId, family: "linear", base: 1000, increment: 1000, ...defaults }
+const soon: Backoff = { [TypeId]: TypeId, family: "delays", delays: [0, 100], ...defaults, cap: 100 }
+
 /**
  * The default table.
  *
@@ -90,13 +96,13 @@ export const unknown: Rule = { severity: "critical", retries: 0 }
  * @category rules
  */
 export const rules: Readonly<Record<Name, Rule>> = {
-  connection: { severity: "major", retries: 4, backoff: Backoff.decorrelatedV2("100 millis") },
-  timeout: { severity: "major", retries: 1, backoff: Backoff.exponential("1 second"), onlyIdempotent: true },
-  communication: { severity: "major", retries: 2, backoff: Backoff.delays([0, "100 millis"]) },
-  resource: { severity: "critical", retries: 3, backoff: Backoff.linear("1 second"), retryAfter: "instead" },
+  connection: { severity: "major", retries: 4, backoff: spread },
+  timeout: { severity: "major", retries: 1, backoff: doubled, onlyIdempotent: true },
+  communication: { severity: "major", retries: 2, backoff: soon },
+  resource: { severity: "critical", retries: 3, backoff: rising, retryAfter: "instead" },
   circuit: { severity: "major", retries: 1, retryAfter: "instead" },
-  initialization: { severity: "critical", retries: 2, backoff: Backoff.exponential("1 second") },
-  health: { severity: "minor", retries: 2, backoff: Backoff.linear("1 second") },
+  initialization: { severity: "critical", retries: 2, backoff: doubled },
+  health: { severity: "minor", retries: 2, backoff: rising },
   session: { severity: "minor", retries: 0 },
   validation: { severity: "minor", retries: 0 },
   python: { severity: "major", retries: 0 },

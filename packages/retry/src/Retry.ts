@@ -2,6 +2,7 @@
  * Runs an effect again when it fails, by a policy that is decoded once and shared by any number of calls. Nothing is built before the
  * first failure. Only typed failures are retried; interruption and defects pass.
  */
+import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
@@ -26,12 +27,17 @@ const TypeId = "~@fireweed/retry/Policy"
 export type Surface = "exhausted" | "last"
 
 /**
- * A decoded policy, made by {@link make} or {@link byCategory} and used by {@link run}. `E` is the error it can judge.
+ * A decoded policy, made by {@link make} or {@link byCategory} and used by {@link run}. `E` is the error it can judge, and `T`
+ * what its `timeout` adds to the errors of an effect.
  *
  * @category models
  */
-export interface Policy<in E = unknown, out S extends Surface = Surface> extends engine.Settings<E> {
-  readonly [TypeId]: { readonly _S?: S }
+export interface Policy<
+  in E = unknown,
+  out S extends Surface = Surface,
+  out T = never
+> extends engine.Settings<E> {
+  readonly [TypeId]: { readonly _S?: S; readonly _T?: T }
 }
 
 /**
@@ -42,11 +48,29 @@ export interface Policy<in E = unknown, out S extends Surface = Surface> extends
 export type GivenUp<S extends Surface, E> = [S] extends ["last"] ? never : RetryExhausted<E>
 
 /**
+ * The error that a `timeout` adds, if there is one.
+ *
+ * @category models
+ */
+export type TimedOut<D extends Duration.Input | undefined> = [D] extends [undefined]
+  ? never
+  : Cause.TimeoutError
+
+/**
  * Options of every policy.
  *
  * @category models
  */
-export interface CommonOptions<in E, out S extends Surface> {
+export interface CommonOptions<
+  in E,
+  out S extends Surface,
+  out D extends Duration.Input | undefined = undefined
+> {
+  /**
+   * How long each attempt may take. One that takes longer is interrupted and fails with a `TimeoutError`, which is judged like any other
+   * error: its category is `"timeout"`, and it does not say that the call had not begun. Default: as long as it takes.
+   */
+  readonly timeout?: D | undefined
   /**
    * The time from the start of the first attempt within which the last may start. A delay that would pass it is not slept: the call
    * gives up at once. It does not interrupt an attempt. Default: no end.
@@ -90,7 +114,11 @@ export interface CommonOptions<in E, out S extends Surface> {
  *
  * @category models
  */
-export interface Options<in E, out S extends Surface> extends CommonOptions<E, S> {
+export interface Options<
+  in E,
+  out S extends Surface,
+  out D extends Duration.Input | undefined = undefined
+> extends CommonOptions<E, S, D> {
   /** Default `Backoff.decorrelatedV2("100 millis")`, which stops growing at 30 seconds. */
   readonly backoff?: Backoff.Backoff<E> | undefined
   /** How many times it is tried *again*; `Infinity` for no end. Default 3. */
@@ -104,7 +132,12 @@ export interface Options<in E, out S extends Surface> extends CommonOptions<E, S
  *
  * @category models
  */
-export interface CategoryOptions<in E, C extends string, out S extends Surface> extends CommonOptions<E, S> {
+export interface CategoryOptions<
+  in E,
+  C extends string,
+  out S extends Surface,
+  out D extends Duration.Input | undefined = undefined
+> extends CommonOptions<E, S, D> {
   /** Rules to add to those of `Category.rules`, or to put in their place. */
   readonly rules?: Readonly<Record<C, Category.Rule>> | undefined
   /** The category of an error; `undefined` leaves it to the error's own `category`. */
@@ -141,9 +174,13 @@ export interface CallOptions {
  *
  * @category constructors
  */
-export const make = <E = unknown, const S extends Surface = "exhausted">(
-  options?: Options<E, S>
-): Policy<E, S> => {
+export const make = <
+  E = unknown,
+  const S extends Surface = "exhausted",
+  const D extends Duration.Input | undefined = undefined
+>(
+  options?: Options<E | TimedOut<D>, S, D>
+): Policy<E | TimedOut<D>, S, TimedOut<D>> => {
   const decoded = decode.policy({ ...options })
   const { backoff = Backoff.decorrelatedV2("100 millis"), while: predicate } = options ?? {}
   const plan = { retries: decoded.retries, backoff, retryAfter: "floor", onlyIdempotent: false } as const
@@ -174,9 +211,14 @@ export const make = <E = unknown, const S extends Surface = "exhausted">(
  *
  * @category constructors
  */
-export const byCategory = <E = unknown, C extends string = never, const S extends Surface = "exhausted">(
-  options?: CategoryOptions<E, C, S>
-): Policy<E, S> => {
+export const byCategory = <
+  E = unknown,
+  C extends string = never,
+  const S extends Surface = "exhausted",
+  const D extends Duration.Input | undefined = undefined
+>(
+  options?: CategoryOptions<E | TimedOut<D>, C, S, D>
+): Policy<E | TimedOut<D>, S, TimedOut<D>> => {
   const rules: Readonly<Record<string, Category.Rule>> = { ...Category.rules, ...options?.rules }
   const decoded = decode.byCategory({ ...options, rules })
   const plans = new Map(
@@ -216,35 +258,41 @@ export const byCategory = <E = unknown, C extends string = never, const S extend
  */
 export const run: {
   /** Runs an effect by a policy. */
-  <E, S extends Surface>(
-    policy: Policy<E, S>,
+  <E, S extends Surface, T>(
+    policy: Policy<E, S, T>,
     options?: CallOptions
-  ): <A, E1 extends E, R>(self: Effect.Effect<A, E1, R>) => Effect.Effect<A, E1 | GivenUp<S, E1>, R>
+  ): <A, E1 extends E, R>(self: Effect.Effect<A, E1, R>) => Effect.Effect<A, E1 | T | GivenUp<S, E1 | T>, R>
   /** Runs an effect by a policy. */
-  <A, E, R, S extends Surface>(
+  <A, E, R, S extends Surface, T>(
     self: Effect.Effect<A, E, R>,
-    policy: Policy<NoInfer<E>, S>,
+    policy: Policy<NoInfer<E | T>, S, T>,
     options?: CallOptions
-  ): Effect.Effect<A, E | GivenUp<S, E>, R>
+  ): Effect.Effect<A, E | T | GivenUp<S, E | T>, R>
 } = dual(
   (args) => Effect.isEffect(args[0]),
-  <A, E, R>(self: Effect.Effect<A, E, R>, policy: Policy<E>, options?: CallOptions) =>
+  <A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    policy: Policy<E | Cause.TimeoutError>,
+    options?: CallOptions
+  ): Effect.Effect<A, E | Cause.TimeoutError | RetryExhausted<E | Cause.TimeoutError>, R> =>
     engine.run(
-      self,
+      policy.timeout === undefined ? self : Effect.timeout(self, policy.timeout),
+      policy,
+      options?.idempotent,
       options?.maxElapsed === undefined
-        ? policy
-        : { ...policy, maxElapsed: Duration.toMillis(Duration.fromInputUnsafe(options.maxElapsed)) },
-      options?.idempotent
+        ? policy.maxElapsed
+        : Duration.toMillis(Duration.fromInputUnsafe(options.maxElapsed))
     )
 )
 
-const settle = <E, S extends Surface>(
-  options: CommonOptions<E, S>,
+const settle = <E, S extends Surface, D extends Duration.Input | undefined>(
+  options: CommonOptions<E, S, D>,
   decoded: decode.Common,
   plan: (error: E) => engine.Plan<E> | undefined
-): Policy<E, S> => ({
+): Policy<E, S, TimedOut<D>> => ({
   [TypeId]: {},
   plan,
+  timeout: decoded.timeout,
   maxElapsed: decoded.maxElapsed,
   retryAfter: options.retryAfter ?? Category.retryAfter,
   maxRetryAfter: decoded.maxRetryAfter,

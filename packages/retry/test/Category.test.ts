@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
+import * as Backoff from "../src/Backoff.ts"
 import * as Category from "../src/Category.ts"
 
 const of = (error: unknown, attempt = 1) => {
@@ -53,6 +54,17 @@ describe("classify", () => {
   it("takes any table", () => {
     const rules = { ...Category.rules, flood: { severity: "minor", retries: 9 } } as const
     assert.strictEqual(Category.classify(rules, { category: "flood" }, 1).rule.retries, 9)
+  })
+})
+
+describe("the table", () => {
+  it("has the backoffs that the constructors make", () => {
+    const { communication, connection, health, initialization, resource, timeout } = Category.rules
+    assert.deepStrictEqual(connection.backoff, Backoff.decorrelatedV2("100 millis"))
+    for (const rule of [timeout, initialization])
+      assert.deepStrictEqual(rule.backoff, Backoff.exponential("1 second"))
+    for (const rule of [resource, health]) assert.deepStrictEqual(rule.backoff, Backoff.linear("1 second"))
+    assert.deepStrictEqual(communication.backoff, Backoff.delays([0, "100 millis"]))
   })
 })
 

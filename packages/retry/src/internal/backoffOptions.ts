@@ -1,14 +1,15 @@
 /** What the constructors of `Backoff` take, decoded: durations in milliseconds. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { defaults } from "./backoff.ts"
 import { decoder, Millis } from "./options.ts"
 
 const jitter = Schema.Union([
   Schema.Literals(["none", "full", "equal"]),
   Schema.Struct({ proportional: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })) })
-]).pipe(Schema.withDecodingDefault(Effect.succeed("none" as const)))
-const floor = Millis.pipe(Schema.withDecodingDefault(Effect.succeed(0)))
-const cap = Millis.pipe(Schema.withDecodingDefault(Effect.succeed("30 seconds" as const)))
+]).pipe(Schema.withDecodingDefault(Effect.succeed(defaults.jitter)))
+const floor = Millis.pipe(Schema.withDecodingDefault(Effect.succeed(defaults.floor)))
+const cap = Millis.pipe(Schema.withDecodingDefault(Effect.succeed(defaults.cap)))
 const base = Millis
 
 const floorUnderCap = Schema.makeFilter(

@@ -15,7 +15,6 @@ export interface Plan<in E> {
 export interface Rules<in E> {
   /** The plan for an error, one object for each thing that is counted apart; `undefined` lets the error pass. */
   readonly plan: (error: E) => Plan<E> | undefined
-  readonly maxElapsed: number | undefined
   readonly retryAfter: (error: E) => Duration.Input | undefined
   readonly maxRetryAfter: number
   readonly waitForCircuit: boolean
@@ -24,8 +23,8 @@ export interface Rules<in E> {
 export interface Situation<in E> {
   /** The last step of each plan that has been used. */
   readonly steps: ReadonlyMap<Plan<E>, Backoff.Step>
-  /** Since the first attempt began, in milliseconds. */
-  readonly elapsed: number
+  /** The time left for another attempt to start in, in milliseconds. */
+  readonly left: number
   readonly idempotent: boolean | undefined
   readonly random: () => number
 }
@@ -48,8 +47,7 @@ export const decide = <E>(rules: Rules<E>, situation: Situation<E>, error: E): D
 
   const step = Backoff.next(plan.backoff, previous, situation.random(), error)
   const delay = hint === undefined ? step.delay : hinted(rules, plan, step, hint, situation.random)
-  if (rules.maxElapsed !== undefined && situation.elapsed + delay > rules.maxElapsed)
-    return giveUp("deadline", delay)
+  if (delay > situation.left) return giveUp("deadline", delay)
   return { _tag: "Retry", plan, step, delay }
 }
 

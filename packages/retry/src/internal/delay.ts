@@ -1,6 +1,6 @@
 /** The arithmetic of backoff: milliseconds in, milliseconds out. */
 import * as Duration from "effect/Duration"
-import type { Backoff, Limits, Step } from "../Backoff.ts"
+import type { Backoff, Limits, Step } from "./backoff.ts"
 
 export const delayOf = <E>(
   backoff: Backoff<E>,

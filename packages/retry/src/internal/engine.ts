@@ -31,6 +31,8 @@ export const CurrentAttempt: Context.Reference<number> = Context.Reference(
 
 /** A decoded policy. */
 export interface Settings<in E> extends Rules<E> {
+  readonly timeout: number | undefined
+  readonly maxElapsed: number | undefined
   readonly idempotent: boolean | undefined
   readonly surface: "exhausted" | "last"
   readonly history: number
@@ -44,6 +46,7 @@ interface Call<A, E, R> {
   readonly self: Effect.Effect<A, E, R>
   readonly settings: Settings<E>
   readonly idempotent: boolean | undefined
+  readonly maxElapsed: number | undefined
   readonly steps: Map<Plan<E>, Backoff.Step>
   readonly attempts: Array<Attempt<E>>
   /** The attempt that runs, or has just failed. */
@@ -57,14 +60,17 @@ interface Call<A, E, R> {
 export const run = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   settings: Settings<E>,
-  idempotent: boolean | undefined
+  idempotent: boolean | undefined,
+  maxElapsed: number | undefined
 ): Effect.Effect<A, E | RetryExhausted<E>, R> =>
-  settings.maxElapsed === undefined && settings.budget === undefined
-    ? Effect.catchCause(self, (cause) => failed(begin(self, settings, idempotent, undefined), cause))
+  maxElapsed === undefined && settings.budget === undefined
+    ? Effect.catchCause(self, (cause) =>
+        failed(begin(self, settings, idempotent, maxElapsed, undefined), cause)
+      )
     : Effect.withFiber((fiber) => {
         const began = monotonic(fiber)
         const once = Effect.catchCause(self, (cause) =>
-          failed(begin(self, settings, idempotent, began), cause)
+          failed(begin(self, settings, idempotent, maxElapsed, began), cause)
         )
         return settings.budget === undefined ? once : counted(once, settings.budget, fiber, began)
       })
@@ -73,11 +79,13 @@ const begin = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   settings: Settings<E>,
   idempotent: boolean | undefined,
+  maxElapsed: number | undefined,
   began: number | undefined
 ): Call<A, E, R> => ({
   self,
   settings,
   idempotent: idempotent ?? settings.idempotent,
+  maxElapsed,
   steps: new Map(),
   attempts: [],
   number: 1,
@@ -99,7 +107,7 @@ const failed = <A, E, R>(
       call.settings,
       {
         steps: call.steps,
-        elapsed: now - (call.began ?? now),
+        left: (call.maxElapsed ?? Infinity) - (now - (call.began ?? now)),
         idempotent: call.idempotent,
         random: () => random.nextDoubleUnsafe()
       },

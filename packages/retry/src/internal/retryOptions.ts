@@ -8,6 +8,7 @@ import { Count, decoder, Function, Millis } from "./options.ts"
 const backoff = Schema.declare(Backoff.isBackoff, { expected: "a Backoff" })
 
 const common = {
+  timeout: Schema.optional(Millis.check(Schema.isGreaterThan(0))),
   maxElapsed: Schema.optional(Millis),
   retryAfter: Schema.optional(Function),
   maxRetryAfter: Millis.pipe(Schema.withDecodingDefault(Effect.succeed("1 minute" as const))),
