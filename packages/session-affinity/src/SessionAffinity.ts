@@ -287,8 +287,10 @@ const fromTable = (
 ): SessionAffinity => {
   const now = () => clock.currentTimeMillisUnsafe()
   const turns = ordered ? Turns.make(table) : undefined
+  const defaultRules = rules[defaultMode]
   const rulesFor = (options: ResolveOptions | undefined): Rules => {
-    const mode = options?.mode ?? defaultMode
+    const mode = options?.mode
+    if (mode === undefined) return defaultRules
     if (!Object.hasOwn(rules, mode)) {
       throw new TypeError(
         `SessionAffinity.resolve: expected mode to be one of ${Object.keys(rules).join(", ")}, got: ${mode}`

@@ -22,30 +22,30 @@ export const resolveNow = (
   return reject(table, isObstacle(answer) ? answer.refusal(key, 0) : answer)
 }
 
+/** Begins when it is called: for use in an `Effect.suspend`, of which the shortest path takes one. */
 export const resolve = (
   table: Table,
   clock: Clock.Clock,
   key: string,
   rules: Rules
-): Effect.Effect<Assignment, AffinityError> =>
-  Effect.suspend(() => {
-    const answer = attempt(table, clock, key, rules)
-    if (isAssignment(answer)) return Effect.succeed(answer)
-    if (!isObstacle(answer)) return Effect.fail(reject(table, answer))
-    return guarded(table, clock, key, rules, () => undefined, Effect.succeed)
-  })
+): Effect.Effect<Assignment, AffinityError> => {
+  const answer = attempt(table, clock, key, rules)
+  if (isAssignment(answer)) return Effect.succeed(answer)
+  if (!isObstacle(answer)) return Effect.fail(reject(table, answer))
+  return guarded(table, clock, key, rules, () => undefined, Effect.succeed)
+}
 
+/** As {@link resolve}. */
 export const withTarget = <A, E, R>(
   table: Table,
   clock: Clock.Clock,
   key: string,
   rules: Rules,
   use: (assignment: Assignment) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E | AffinityError, R> =>
-  Effect.suspend(() => {
-    table.counters.resolutions++
-    return guarded(table, clock, key, rules, (assignment) => Routing.lease(table, assignment), use)
-  })
+): Effect.Effect<A, E | AffinityError, R> => {
+  table.counters.resolutions++
+  return guarded(table, clock, key, rules, (assignment) => Routing.lease(table, assignment), use)
+}
 
 const attempt = (table: Table, clock: Clock.Clock, key: string, rules: Rules): Answer => {
   const now = clock.currentTimeMillisUnsafe()

@@ -35,7 +35,7 @@ export class KeyIndex {
   }
 }
 
-const KEYS_A_PART = 65_536
+const KEYS_A_PART = 32_768
 const MOST_PARTS = 256
 
 /** A number from up to 16 of the key's characters. Keys that meet in one part cost nothing but time when it is copied. */

@@ -101,12 +101,14 @@ const faultOf = (table: Table.Table, { bindings, epoch }: Snapshot): string | un
   const keys = new Set<string>()
   let added = 0
   for (const binding of bindings) {
-    const key = `key ${JSON.stringify(binding.key)}`
-    if (keys.has(binding.key)) return `${key} is there twice`
-    if (binding.epoch > epoch) return `${key} has epoch ${binding.epoch}, later than the latest, ${epoch}`
-    if (sizeOf(binding.metadata) > maxMetadata) {
-      return `${key} has more than ${maxMetadata} characters of metadata (maxMetadata)`
-    }
+    const fault = keys.has(binding.key)
+      ? "is there twice"
+      : binding.epoch > epoch
+        ? `has epoch ${binding.epoch}, later than the latest, ${epoch}`
+        : sizeOf(binding.metadata) > maxMetadata
+          ? `has more than ${maxMetadata} characters of metadata (maxMetadata)`
+          : undefined
+    if (fault !== undefined) return `key ${JSON.stringify(binding.key)} ${fault}`
     keys.add(binding.key)
     if (table.keys.get(binding.key) === undefined) added++
   }

@@ -25,6 +25,10 @@ export const DEAD = 1
 const UNUSED = 2
 const FIRST_SLOT = 3
 
+const STATE_BITS = 3
+const STATE = 0b111
+const ONE_LEASE = 0b1000
+
 export interface Row {
   readonly key: string
   readonly epoch: number
@@ -37,13 +41,13 @@ export class Slots {
   readonly ages: Links
   /** Idle bindings, the least recently used first; the same as `ages` where a use renews the age. */
   readonly uses: Links
-  private readonly keys: Array<string> = []
+  private keys: Array<string> = []
   private epochs = new Float64Array(0)
   private createdAts = new Float64Array(0)
   private renewedAts = new Float64Array(0)
   private targets = new Int32Array(0)
-  private leases = new Uint32Array(0)
-  private states = new Uint8Array(0)
+  /** The state, in three bits, and above it the count of leases. */
+  private status = new Uint32Array(0)
   private size = FIRST_SLOT
   private readonly expected: number
 
@@ -60,7 +64,7 @@ export class Slots {
     let slot = this.ages.first(UNUSED)
     if (slot === undefined) {
       slot = this.size++
-      if (slot >= this.states.length) this.grow(this.states.length * 2)
+      if (slot >= this.status.length) this.grow(this.status.length * 2)
     }
     this.ages.remove(slot)
     this.keys[slot] = binding.key
@@ -68,8 +72,7 @@ export class Slots {
     this.createdAts[slot] = binding.createdAt
     this.renewedAts[slot] = binding.renewedAt
     this.targets[slot] = target
-    this.leases[slot] = 0
-    this.states[slot] = BOUND
+    this.status[slot] = BOUND
     return slot
   }
 
@@ -77,11 +80,11 @@ export class Slots {
   give(slot: number): void {
     this.uses.remove(slot)
     if (this.leasesOf(slot) > 0) {
-      this.states[slot] = FORGOTTEN
+      this.setState(slot, FORGOTTEN)
       this.ages.remove(slot)
       return
     }
-    this.states[slot] = FREE
+    this.status[slot] = FREE
     this.keys[slot] = ""
     this.ages.append(UNUSED, slot)
   }
@@ -90,8 +93,8 @@ export class Slots {
     return this.keys[slot] ?? ""
   }
 
-  stateOf(slot: number): State {
-    return STATES[this.states[slot] ?? FREE] ?? FREE
+  stateOf(slot: number): number {
+    return (this.status[slot] ?? FREE) & STATE
   }
 
   epochOf(slot: number): number {
@@ -112,11 +115,11 @@ export class Slots {
   }
 
   leasesOf(slot: number): number {
-    return this.leases[slot] ?? 0
+    return (this.status[slot] ?? 0) >>> STATE_BITS
   }
 
   setState(slot: number, state: State): void {
-    this.states[slot] = state
+    this.status[slot] = (this.leasesOf(slot) << STATE_BITS) | state
   }
 
   setTarget(slot: number, target: number, epoch: number): void {
@@ -129,35 +132,35 @@ export class Slots {
   }
 
   lease(slot: number, by: 1 | -1): void {
-    this.leases[slot] = this.leasesOf(slot) + by
+    this.status[slot] = (this.status[slot] ?? 0) + by * ONE_LEASE
   }
 
   /** All slots in use, in no order. */
   *used(): Generator<number> {
-    for (let slot = FIRST_SLOT; slot < this.size; slot++) if (this.states[slot] !== FREE) yield slot
+    for (let slot = FIRST_SLOT; slot < this.size; slot++) if (this.stateOf(slot) !== FREE) yield slot
   }
 
   /** The slots of bindings to a target, in no order. */
   at(target: number): Array<number> {
     const found: Array<number> = []
-    const { size, states, targets } = this
-    for (let slot = FIRST_SLOT; slot < size; slot++) {
-      if (targets[slot] === target && (states[slot] === BOUND || states[slot] === MOVING)) found.push(slot)
+    for (let slot = FIRST_SLOT; slot < this.size; slot++) {
+      if (this.targets[slot] !== target) continue
+      const state = this.stateOf(slot)
+      if (state === BOUND || state === MOVING) found.push(slot)
     }
     return found
   }
 
   private grow(wanted: number): void {
-    const capacity = this.states.length < this.expected ? Math.min(wanted, this.expected) : wanted
+    const capacity = this.status.length < this.expected ? Math.min(wanted, this.expected) : wanted
+    // Made at its full length, as pushing would leave it up to half empty.
+    this.keys = Array.from({ length: capacity }, (_, slot) => this.keyOf(slot))
     this.ages.grow(capacity)
     if (this.uses !== this.ages) this.uses.grow(capacity)
     this.epochs = copy(this.epochs, new Float64Array(capacity))
     this.createdAts = copy(this.createdAts, new Float64Array(capacity))
     this.renewedAts = copy(this.renewedAts, new Float64Array(capacity))
     this.targets = copy(this.targets, new Int32Array(capacity))
-    this.leases = copy(this.leases, new Uint32Array(capacity))
-    this.states = copy(this.states, new Uint8Array(capacity))
+    this.status = copy(this.status, new Uint32Array(capacity))
   }
 }
-
-const STATES = [FREE, BOUND, EXPIRED, LOST, MOVING, FORGOTTEN] as const
