@@ -33,6 +33,17 @@ const ended = <A, E>(effect: Effect.Effect<A, E>) =>
     return yield* Fiber.join(fiber)
   })
 
+/** How many attempts a call makes that never ends. */
+const calls = (
+  policy: Retry.Policy<Cause.TimeoutError, Retry.Surface, Cause.TimeoutError>,
+  idempotent?: boolean
+) =>
+  Effect.gen(function* () {
+    const { effect, log } = taking(9_999, 9_999, 9_999, 9_999, 9_999)
+    yield* ended(Effect.exit(Retry.run(effect, policy, { idempotent })))
+    return log.length / 2
+  })
+
 describe("the timeout of a policy", () => {
   it.effect("is for each attempt, interrupts it, and the next one has its own", () =>
     Effect.gen(function* () {
@@ -68,15 +79,6 @@ describe("the timeout of a policy", () => {
 
   it.effect("is judged: by `while`, by category, and by the idempotency gate", () =>
     Effect.gen(function* () {
-      const calls = (
-        policy: Retry.Policy<Cause.TimeoutError, Retry.Surface, Cause.TimeoutError>,
-        idempotent?: boolean
-      ) =>
-        Effect.gen(function* () {
-          const { effect, log } = taking(9_999, 9_999, 9_999, 9_999, 9_999)
-          yield* ended(Effect.exit(Retry.run(effect, policy, { idempotent })))
-          return log.length / 2
-        })
       const timeout = "1 second"
       assert.strictEqual(yield* calls(Retry.make({ timeout })), 4)
       assert.strictEqual(yield* calls(Retry.make({ timeout }), false), 1)

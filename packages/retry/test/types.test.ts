@@ -55,8 +55,7 @@ it("a policy with a timeout judges its error, too", () => {
     timeout: "1 second",
     while: (error: Lost | Cause.TimeoutError) => error._tag === "Lost"
   })
-  // @effect-diagnostics-next-line missingEffectError:off
-  call.pipe(Retry.run(judges))
+  assert.isTrue(Effect.isEffect(call.pipe(Retry.run(judges))))
   // @ts-expect-error a TimeoutError is not Lost
   Retry.make({ timeout: "1 second", while: (error: Lost) => error._tag === "Lost" })
 })
