@@ -1,5 +1,5 @@
 /**
- * Why a key cannot be served.
+ * Why a key cannot be served, or what is said of a target not taken.
  */
 import * as Cause from "effect/Cause"
 
@@ -17,8 +17,8 @@ abstract class Refused implements Error {
   abstract readonly message: string
   /** What to do about it. */
   abstract readonly hint: string
-  /** The kind of error, for code that handles errors of several packages: always `"session"`. */
-  readonly category = "session"
+  /** The kind of error, for code that handles errors of several packages. */
+  abstract readonly category: "session" | "validation"
 
   get name(): string {
     return this._tag
@@ -26,6 +26,7 @@ abstract class Refused implements Error {
 }
 
 abstract class RefusedKey extends Refused {
+  readonly category = "session"
   readonly key: string
 
   constructor(key: string) {
@@ -71,7 +72,7 @@ export class TargetDraining extends RefusedByTarget {
 /** The target of the key is busy: the mode allows no other, or there is none, or it was waited for in vain. */
 export class TargetBusy extends RefusedByTarget {
   readonly _tag = "TargetBusy"
-  /** Its leases in use, a count. */
+  /** What it has to do: its leases in use, and what was reported of it. */
   readonly load: number
   /** How long the call waited, in milliseconds; 0 if it did not. */
   readonly waited: number
@@ -237,9 +238,54 @@ export class MetadataTooLarge extends RefusedKey {
   }
 }
 
+/** A weight that is no number from 1e-12 to 1e12. The target is as it was: absent, or with the weight it had. */
+export class InvalidWeight extends Refused {
+  readonly _tag = "InvalidWeight"
+  readonly category = "validation"
+  /** The id of the target. */
+  readonly target: string
+  readonly weight: number
+
+  constructor(target: string, weight: number) {
+    super()
+    this.target = target
+    this.weight = weight
+  }
+
+  get message(): string {
+    return `The weight of target "${this.target}" must be from 1e-12 to 1e12, and is ${String(this.weight)}`
+  }
+  get hint(): string {
+    return "give its share relative to the others; a target that is to get no new keys is drained"
+  }
+}
+
+/** A reported load that is below 0, infinite, or no number. What was reported of the target before stays. */
+export class InvalidLoad extends Refused {
+  readonly _tag = "InvalidLoad"
+  readonly category = "validation"
+  /** The id of the target. */
+  readonly target: string
+  readonly load: number
+
+  constructor(target: string, load: number) {
+    super()
+    this.target = target
+    this.load = load
+  }
+
+  get message(): string {
+    return `The load of target "${this.target}" must be finite and not below 0, and is ${String(this.load)}`
+  }
+  get hint(): string {
+    return "report how much it does besides the leases of this table; a target that is to get no new keys is drained"
+  }
+}
+
 /** A value is no snapshot, or one that this table cannot take; nothing of it was. */
 export class SnapshotRefused extends Refused {
   readonly _tag = "SnapshotRefused"
+  readonly category = "session"
   /** What is wrong with it, and where. */
   readonly reason: string
 

@@ -42,6 +42,10 @@ export interface BindingInfo {
 
 /** A target as it stands. */
 export interface TargetInfo extends Target {
+  /** Leases in use now, a count. */
+  readonly leases: number
+  /** What was reported of it last, 0 if nothing; `load` is the sum of both. */
+  readonly reported: number
   readonly state: "active" | "draining"
   /** Calls that wait for it now. */
   readonly waiting: number

@@ -11,7 +11,7 @@ export interface Target {
   readonly id: string
   /** Its share relative to the others; greater than 0, and 1 unless said otherwise. */
   readonly weight: number
-  /** Leases in use now, a count. */
+  /** What it has to do now: its leases in use, and what was reported that it does besides. */
   readonly load: number
   /** Keys bound to it now, a count. */
   readonly bindings: number

@@ -14,6 +14,8 @@ import type * as Stream from "effect/Stream"
 import type {
   AffinityError,
   BindingsFull,
+  InvalidLoad,
+  InvalidWeight,
   MetadataTooLarge,
   SnapshotRefused,
   TargetDraining,
@@ -116,10 +118,24 @@ export interface SessionAffinity {
 
   /**
    * Adds a target that takes new keys; of a known one it sets the weight and ends the draining. Nothing bound moves.
-   * `weight` is its share relative to the others, finite and above 0, default 1; anything else is a defect.
+   * `weight` is its share relative to the others, from 1e-12 to 1e12, default 1.
    */
-  readonly add: (id: string, options?: { readonly weight?: number | undefined }) => Effect.Effect<void>
-  readonly addUnsafe: (id: string, options?: { readonly weight?: number | undefined }) => void
+  readonly add: (
+    id: string,
+    options?: { readonly weight?: number | undefined }
+  ) => Effect.Effect<void, InvalidWeight>
+  readonly addUnsafe: (
+    id: string,
+    options?: { readonly weight?: number | undefined }
+  ) => Result.Result<void, InvalidWeight>
+
+  /**
+   * Tells how much a target does besides the leases of this table (for other processes, say), in leases: a number from 0 up, which stands
+   * until the next report, and is 0 before the first. Its load is the sum of both. Answers whether the target is known: a report that comes
+   * after it went is no fault.
+   */
+  readonly report: (id: string, load: number) => Effect.Effect<boolean, InvalidLoad>
+  readonly reportUnsafe: (id: string, load: number) => Result.Result<boolean, InvalidLoad>
 
   /**
    * Removes a target and answers exactly the keys it held, each lost once. They stay lost when a target of the same id is
@@ -303,13 +319,12 @@ const fromTable = (
     [TypeId]: TypeId,
 
     addUnsafe(id, options) {
-      const weight = options?.weight ?? 1
-      if (!(weight > 0 && weight < Number.POSITIVE_INFINITY)) {
-        throw new TypeError(
-          `SessionAffinity.add: expected weight to be finite and above 0, got ${weight} for target "${id}"`
-        )
-      }
-      Routing.add(table, id, weight, now())
+      const invalid = Routing.add(table, id, options?.weight ?? 1, now())
+      return invalid === undefined ? Result.void : Result.fail(invalid)
+    },
+    reportUnsafe(id, load) {
+      const known = Routing.report(table, id, load, now())
+      return typeof known === "boolean" ? Result.succeed(known) : Result.fail(known)
     },
     removeUnsafe: (id) => Routing.remove(table, id, now()),
     drainUnsafe: (id) => Routing.drain(table, id, now()),
@@ -320,7 +335,8 @@ const fromTable = (
     annotateUnsafe: (key, metadata) => Saved.annotate(table, key, metadata, now()),
     lookupUnsafe: (key) => settled(table, now(), View.describe(table, key, now())),
 
-    add: (id, options) => Effect.sync(() => self.addUnsafe(id, options)),
+    add: (id, options) => Effect.suspend(() => Effect.fromResult(self.addUnsafe(id, options))),
+    report: (id, load) => Effect.suspend(() => Effect.fromResult(self.reportUnsafe(id, load))),
     remove: (id) => Effect.sync(() => self.removeUnsafe(id)),
     drain: (id) => Effect.sync(() => self.drainUnsafe(id)),
     recheck: (id) => Effect.sync(() => self.recheckUnsafe(id)),

@@ -208,8 +208,28 @@ describe("snapshot and stats", () => {
         moving: 0,
         waiting: 0,
         targets: [
-          { id: "a", weight: 2, load: 0, bindings: 0, state: "draining", waiting: 0, served: 0 },
-          { id: "b", weight: 1, load: 0, bindings: 1, state: "active", waiting: 0, served: 1 }
+          {
+            id: "a",
+            weight: 2,
+            load: 0,
+            leases: 0,
+            reported: 0,
+            bindings: 0,
+            state: "draining",
+            waiting: 0,
+            served: 0
+          },
+          {
+            id: "b",
+            weight: 1,
+            load: 0,
+            leases: 0,
+            reported: 0,
+            bindings: 1,
+            state: "active",
+            waiting: 0,
+            served: 1
+          }
         ],
         resolutions: 2,
         hits: 1,

@@ -128,13 +128,4 @@ describe("add", () => {
       assert.isTrue(placed.some((assignment) => assignment.target === "d"))
     })
   )
-
-  it.effect("a weight must be finite and above 0", () =>
-    Effect.gen(function* () {
-      const { affinity } = yield* spread({})
-      for (const weight of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
-        assert.throws(() => affinity.addUnsafe("d", { weight }), /weight.*"d"/)
-      }
-    })
-  )
 })

@@ -5,6 +5,8 @@
 import {
   BindingExpired,
   BindingsFull,
+  InvalidLoad,
+  InvalidWeight,
   NoTargets,
   TargetBusy,
   TargetDraining,
@@ -24,7 +26,13 @@ import { settle } from "./waiting.ts"
 // Targets
 
 /** Adds a target, or changes the weight of a known one and ends its draining. Moves nothing. */
-export const add = (table: Table.Table, id: string, weight: number, now: number): void => {
+export const add = (
+  table: Table.Table,
+  id: string,
+  weight: number,
+  now: number
+): InvalidWeight | undefined => {
+  if (!isWeight(weight)) return new InvalidWeight(id, weight)
   const known = table.targets.get(id)
   if (known === undefined) table.targets.set(id, Table.makeTarget(table, id, weight))
   else {
@@ -34,6 +42,18 @@ export const add = (table: Table.Table, id: string, weight: number, now: number)
   }
   refreshActive(table)
   settle(table, now)
+  return undefined
+}
+
+/** Takes what a target is said to do besides the leases of this table; answers whether it is known. */
+export const report = (table: Table.Table, id: string, load: number, now: number): boolean | InvalidLoad => {
+  if (!isLoad(load)) return new InvalidLoad(id, load)
+  const target = table.targets.get(id)
+  if (target === undefined) return false
+  target.reported = load
+  Table.stir(table, target)
+  settle(table, now)
+  return true
 }
 
 /** Stops a target from taking new keys; answers the keys it holds. */
@@ -159,18 +179,23 @@ export const lookup = (table: Table.Table, key: string, now: number): number | u
 export const lease = (table: Table.Table, assignment: Assignment): ((now: number) => void) => {
   const target = table.targets.get(assignment.target)
   const slot = table.keys.get(assignment.key)
-  if (target !== undefined) target.load++
+  if (target !== undefined) target.leases++
   if (slot !== undefined) Life.lease(table, slot)
   return (now) => {
     if (slot !== undefined) Life.release(table, slot, now)
     if (target === undefined) return
-    target.load--
+    target.leases--
     Table.stir(table, target)
     settle(table, now)
   }
 }
 
 // Internals
+
+/** Far enough from the ends of what a number can hold that sums and ratios of weights mean something. */
+const isWeight = (weight: number): boolean => Number.isFinite(weight) && weight >= 1e-12 && weight <= 1e12
+
+const isLoad = (load: number): boolean => Number.isFinite(load) && load >= 0
 
 const refreshActive = (table: Table.Table): void => {
   table.active = [...table.targets.values()].filter((target) => target.state === "active")

@@ -33,7 +33,9 @@ export class Target extends Obstacle implements Placement.Target {
   /** Its number in {@link Table.seats}. */
   readonly seat: number
   weight: number
-  load = 0
+  leases = 0
+  /** What was said that it does besides. */
+  reported = 0
   state: "active" | "draining" | "gone" = "active"
   /** Live bindings. */
   held = 0
@@ -49,6 +51,10 @@ export class Target extends Obstacle implements Placement.Target {
     this.id = id
     this.seat = seat
     this.weight = weight
+  }
+
+  get load(): number {
+    return this.leases + this.reported
   }
 
   get bindings(): number {

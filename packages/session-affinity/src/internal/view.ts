@@ -72,12 +72,14 @@ const renewedAt = (table: Table, slot: number, now: number): number => {
 
 const metadataOf = (table: Table, slot: number): Metadata => table.metadata.get(slot) ?? {}
 
-const targetInfo = ({ bindings, id, load, served, state, waiters, weight }: Target): TargetInfo => ({
-  id,
-  weight,
-  load,
-  bindings,
-  state: state === "draining" ? "draining" : "active",
-  waiting: waiters.size,
-  served
+const targetInfo = (target: Target): TargetInfo => ({
+  id: target.id,
+  weight: target.weight,
+  load: target.load,
+  leases: target.leases,
+  reported: target.reported,
+  bindings: target.bindings,
+  state: target.state === "draining" ? "draining" : "active",
+  waiting: target.waiters.size,
+  served: target.served
 })
