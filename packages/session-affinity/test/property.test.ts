@@ -1,12 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { AffinityError, Binding } from "@fireweed/session-affinity"
+import type { Binding } from "@fireweed/session-affinity"
 import { Mode } from "@fireweed/session-affinity"
+import * as Result from "effect/Result"
 import * as Life from "../src/internal/life.ts"
-import { isAssignment } from "../src/internal/obstacle.ts"
+import { type Answer, isAssignment } from "../src/internal/obstacle.ts"
 import * as Routing from "../src/internal/routing.ts"
+import * as Saved from "../src/internal/saved.ts"
 import * as Table from "../src/internal/table.ts"
 import * as View from "../src/internal/view.ts"
 import { isBusy, Model } from "./support/model.ts"
+import { generator } from "./support/random.ts"
 import { assigned, resolve, settings as plain } from "./support/table.ts"
 
 const KEYS = Array.from({ length: 14 }, (_, i) => `k${i}`)
@@ -15,29 +18,14 @@ const LIFETIME = 20
 const STEPS = 300
 const SEEDS = 40
 
-/** mulberry32 (Tommy Ettinger, public domain): a run is its seed. */
-const generator = (seed: number) => {
-  let state = seed
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 0x1_0000_0000
-  }
-  const below = (n: number): number => Math.floor(next() * n)
-  const pick = <A>(items: ReadonlyArray<A>): A => {
-    const item = items[below(items.length)]
-    if (item === undefined) throw new Error("nothing to pick from")
-    return item
-  }
-  return { below, pick }
-}
-
 const settings = (options: Partial<Table.Settings>): Table.Settings =>
   plain({ lifetime: LIFETIME, maxBindings: 10, busy: isBusy, ...options })
 
-const said = (answer: Binding.Assignment | AffinityError.AffinityError): string =>
-  isAssignment(answer) ? `${answer.target}#${answer.epoch}` : answer._tag
+const said = (answer: Answer): string => {
+  if (isAssignment(answer)) return `${answer.target}#${answer.epoch}`
+  if (answer instanceof Table.Target) return `waits for ${answer.id}`
+  return "_tag" in answer ? answer._tag : "?"
+}
 
 const configurations = [
   settings({}),
@@ -61,7 +49,6 @@ describe("random sequences of add, remove, drain, bind, unbind, resolve, lease a
 /** Compares step by step; answers the load that is left when all leases are given back. */
 const run = (configuration: Table.Settings, seed: number): number => {
   const { below, pick } = generator(seed)
-  const mode = Mode.rules[pick(["prefer", "strict", "rebind"] as const)]
   const table = Table.make(configuration)
   const model = new Model(configuration)
   const leases: Array<ReadonlyArray<(now: number) => void>> = []
@@ -75,6 +62,7 @@ const run = (configuration: Table.Settings, seed: number): number => {
     model.sweep(now)
     const key = pick(KEYS)
     const id = pick(TARGETS)
+    const rules = Mode.rules[pick(["prefer", "wait", "strict", "rebind"] as const)]
     switch (below(12)) {
       case 0:
       case 1:
@@ -98,20 +86,25 @@ const run = (configuration: Table.Settings, seed: number): number => {
         break
       case 7:
       case 8: {
-        const answer = resolve(table, key, mode, now)
-        assert.strictEqual(said(answer), model.resolve(key, mode, now), where)
+        const answer = Routing.resolve(table, key, rules, now)
+        assert.strictEqual(said(answer), model.resolve(key, rules, now), where)
         if (isAssignment(answer)) {
           leases.push([Routing.lease(table, answer), model.lease(key, answer.target)])
         }
         break
       }
       default:
-        assert.strictEqual(said(resolve(table, key, mode, now)), model.resolve(key, mode, now), where)
+        assert.strictEqual(
+          said(Routing.resolve(table, key, rules, now)),
+          model.resolve(key, rules, now),
+          where
+        )
     }
     check(table, model, now, where)
   }
 
   for (const lease of leases) for (const release of lease) release(now)
+  checkRestored(configuration, table, now, `seed ${seed}`)
   return View.stats(table).targets.reduce((sum, target) => sum + target.load, 0)
 }
 
@@ -129,6 +122,25 @@ const check = (table: Table.Table, model: Model, now: number, where: string): vo
   const seen = KEYS.map((key) => describeKey(View.describe(table, key, now)))
   const loads = targets.map(({ id, load }) => `${id}:${load}`)
   assert.strictEqual([...seen, ...loads].join(" "), model.describe(KEYS, now), where)
+}
+
+/** A table that is restored says of each live binding what the old one said, and knows nothing else. */
+const checkRestored = (settings: Table.Settings, table: Table.Table, now: number, where: string): void => {
+  const restored = Table.make(settings)
+  for (const id of table.targets.keys()) Routing.add(restored, id, 1, now)
+  const snapshot = JSON.parse(JSON.stringify(View.snapshot(table, now)))
+  assert.deepStrictEqual(
+    Saved.restore(restored, snapshot, now),
+    Result.succeed({ bound: table.live, lost: 0, expired: 0, known: 0 }),
+    where
+  )
+  for (const key of KEYS) {
+    const before = View.describe(table, key, now)
+    const after = View.describe(restored, key, now)
+    assert.deepStrictEqual(after, before._tag === "Bound" ? before : { _tag: "Unknown", key }, where)
+  }
+  assert.strictEqual(restored.epoch, table.epoch)
+  assert.strictEqual(Life.nextSweep(restored, now) >= Life.nextSweep(table, now), true, where)
 }
 
 const describeKey = (answer: Binding.Lookup): string => {

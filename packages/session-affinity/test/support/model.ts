@@ -56,19 +56,22 @@ export class Model {
     return held.map((binding) => binding.key)
   }
 
-  /** `target#epoch`, or the tag of the error. */
+  /** `target#epoch`, or the tag of the error, or `waits for target`. */
   resolve(key: string, rules: Mode.Rules, now: number): string {
     const binding = this.get(key)
-    if (binding === undefined) return this.place(key, now)
+    if (binding === undefined) return this.place(key, rules, now)
     if (binding.state === "expired") {
-      return rules.expired === "fail" ? "BindingExpired" : this.place(key, now)
+      return rules.expired === "fail" ? "BindingExpired" : this.place(key, rules, now)
     }
-    if (binding.state === "lost") return rules.gone === "fail" ? "TargetGone" : this.moveAway(binding, now)
+    if (binding.state === "lost") {
+      return rules.gone === "move" ? this.moveAway(binding, rules, now) : "TargetGone"
+    }
     if (binding.target.draining) {
-      return rules.draining === "fail" ? "TargetDraining" : this.moveAway(binding, now)
+      return rules.draining === "fail" ? "TargetDraining" : this.moveAway(binding, rules, now)
     }
     if (isBusy(binding.target)) {
-      const other = rules.busy === "fail" ? undefined : this.choose(key)
+      if (rules.busy === "wait") return `waits for ${binding.target.id}`
+      const other = rules.busy === "fail" ? undefined : this.choose(key, rules)
       if (other === undefined) return "TargetBusy"
       if (rules.busy === "move") return this.move(binding, other, now)
       this.use(binding, now)
@@ -135,21 +138,29 @@ export class Model {
     return [...seen, ...this.targets.map(({ id, load }) => `${id}:${load}`)].join(" ")
   }
 
-  private place(key: string, now: number): string {
-    const target = this.choose(key)
-    return target === undefined ? "NoTargets" : this.create(key, target, now)
+  private place(key: string, rules: Mode.Rules, now: number): string {
+    const target = this.choose(key, rules)
+    if (target === undefined) return "NoTargets"
+    const answer = this.create(key, target, now)
+    return isBusy(target) && answer !== "BindingsFull" ? `waits for ${target.id}` : answer
   }
 
-  private moveAway(binding: Binding, now: number): string {
-    const target = this.choose(binding.key)
-    return target === undefined ? "NoTargets" : this.move(binding, target, now)
+  private moveAway(binding: Binding, rules: Mode.Rules, now: number): string {
+    const target = this.choose(binding.key, rules)
+    if (target === undefined) return "NoTargets"
+    const answer = this.move(binding, target, now)
+    return isBusy(target) ? `waits for ${target.id}` : answer
   }
 
-  private choose(key: string): Target | undefined {
-    const free = this.targets
-      .filter((target) => !target.draining && !isBusy(target))
-      .map((target) => ({ id: target.id, weight: 1, load: target.load, bindings: 0 }))
-    const chosen = Placement.choose(this.settings.placement, key, free)
+  private choose(key: string, rules: Mode.Rules): Target | undefined {
+    const active = this.targets.filter((target) => !target.draining)
+    const free = active.filter((target) => !isBusy(target))
+    const eligible = free.length === 0 && rules.busy === "wait" ? active : free
+    const chosen = Placement.choose(
+      this.settings.placement,
+      key,
+      eligible.map((target) => ({ id: target.id, weight: 1, load: target.load, bindings: 0 }))
+    )
     return this.targets.find((target) => target.id === chosen?.id)
   }
 
