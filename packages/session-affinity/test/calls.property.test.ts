@@ -205,9 +205,11 @@ const check = (
   where: string
 ) =>
   Effect.gen(function* () {
-    const { bindings, remembered, targets } = yield* affinity.stats
+    const { bindings, moving, remembered, targets } = yield* affinity.stats
     yield* TestClock.adjust(0)
     assert.isAtMost(bindings + remembered, 6, `${where}: the bound holds`)
+    const held = targets.reduce((sum, target) => sum + target.bindings, 0)
+    assert.strictEqual(held, bindings + moving, `${where}: each key counts where it is, and where it goes`)
     for (const { id, load: counted, waiting } of targets) {
       assert.isAtMost(counted, CAPACITY, `${where}: ${id} is given no more than it can take`)
       assert.isAtMost(counted, load.get(id) ?? 0, `${where}: each lease of ${id} is one of a call`)

@@ -223,6 +223,39 @@ describe("restoreState", () => {
   )
 })
 
+describe("who waits for a busy target", () => {
+  it.effect("waits behind the movement instead, when another caller moves the key away", () =>
+    Effect.gen(function* () {
+      let busy = false
+      const { affinity, pass } = yield* setUp({ busy: ({ id }) => busy && id === "home" })
+      busy = true
+      const waiting = yield* calling(affinity)
+      const moving = yield* calling(affinity, { mode: "rebind" })
+      yield* pass("save")
+      yield* pass("restore")
+      const { target } = yield* Fiber.join(moving)
+      assert.strictEqual(target, "other")
+      assert.strictEqual((yield* Fiber.join(waiting)).target, "other")
+      assert.deepInclude(yield* affinity.stats, { moved: 1, waiting: 0 })
+    })
+  )
+})
+
+it.effect("a key whose restoring failed is remembered as lost for a lifetime from then", () =>
+  Effect.gen(function* () {
+    const { affinity, fail } = yield* setUp({ expireAfter: "10 seconds" })
+    yield* affinity.remove("home")
+    const call = yield* calling(affinity)
+    yield* TestClock.adjust("4 seconds")
+    yield* fail("restore", "no")
+    yield* Fiber.await(call)
+    yield* TestClock.adjust("9 seconds")
+    assert.strictEqual((yield* affinity.lookup("k"))._tag, "TargetGone")
+    yield* TestClock.adjust("1 seconds")
+    assert.strictEqual((yield* affinity.lookup("k"))._tag, "Unknown")
+  })
+)
+
 describe("saveState", () => {
   it.effect("runs before restoreState when a target drains, while the key is still there", () =>
     Effect.gen(function* () {
