@@ -79,7 +79,6 @@ export const begin = (
   const { slots } = table
   const from = Table.targetOf(table, slot)
   const move = new Move(slots.keyOf(slot), slot, reason, from, to, choose)
-  Life.releaseWaiters(table, slot)
   // What idles expires no more; what lives for a fixed time still does, and stays listed for it.
   if (slots.stateOf(slot) === Slots.LOST) slots.ages.remove(slot)
   else slots.uses.remove(slot)
@@ -165,8 +164,7 @@ const finish = (
 ): MoveFailed | undefined => {
   putBack(table, move, now)
   if (exit._tag === "Failure") return fail(table, move, exit.cause, now)
-  // One that lives for a fixed time may have expired meanwhile.
-  if (!Life.expireIfDue(table, move.slot, now)) Life.relocate(table, move.slot, move.to, move.reason, now)
+  Life.relocate(table, move.slot, move.to, move.reason, now)
   for (const waiter of move.waiters) table.released.add(waiter)
   settle(table, now)
   return undefined
