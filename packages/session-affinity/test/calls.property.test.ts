@@ -41,7 +41,8 @@ class Replica {
       assert.isAbove(epoch, this.epochs.get(key) ?? 0, `${where}: epochs grow`)
       this.epochs.set(key, epoch)
       if (event._tag === "Bound") assert.isUndefined(before, `${where}: ${key} was not bound`)
-      else if (before !== undefined) assert.strictEqual(before.target, event.from, `${where}: moved from where it was`)
+      else if (before !== undefined)
+        assert.strictEqual(before.target, event.from, `${where}: moved from where it was`)
       this.bindings.set(key, { target, epoch })
     } else {
       assert.deepStrictEqual(before, { target, epoch }, `${where}: what ended is what was`)
@@ -77,7 +78,10 @@ const run = (seed: number, ordered: boolean, expiry: "sliding" | "absolute") =>
           moves++
         }),
         () =>
-          Effect.andThen(Effect.sleep(below(30)), Effect.suspend(() => (below(4) === 0 ? Effect.fail("no") : Effect.void))),
+          Effect.andThen(
+            Effect.sleep(below(30)),
+            Effect.suspend(() => (below(4) === 0 ? Effect.fail("no") : Effect.void))
+          ),
         () => Effect.sync(() => carried.delete(key))
       )
 
@@ -107,7 +111,10 @@ const run = (seed: number, ordered: boolean, expiry: "sliding" | "absolute") =>
         demand(ordered || now - since <= WAIT_FOR, "no wait is longer than it may be")
         running.set(key, (running.get(key) ?? 0) + 1)
         load.set(target, (load.get(target) ?? 0) + 1)
-        demand((served.get(key) ?? 0) <= epoch, `no call of ${key} is served by an incarnation that has ended`)
+        demand(
+          (served.get(key) ?? 0) <= epoch,
+          `no call of ${key} is served by an incarnation that has ended`
+        )
         served.set(key, epoch)
         if (!ordered) return
         demand(running.get(key) === 1, `one call of ${key} at a time`)
@@ -143,7 +150,8 @@ const run = (seed: number, ordered: boolean, expiry: "sliding" | "absolute") =>
           for (const held of removed) assert.include(expected, held, `${where}: it held what it lost`)
           for (const held of expected) {
             const now = yield* affinity.lookup(held)
-            if (!removed.includes(held)) assert.strictEqual(now._tag, "Expired", `${where}: it lost what it held`)
+            if (!removed.includes(held))
+              assert.strictEqual(now._tag, "Expired", `${where}: it lost what it held`)
           }
           break
         }
@@ -186,9 +194,12 @@ const run = (seed: number, ordered: boolean, expiry: "sliding" | "absolute") =>
     yield* TestClock.adjust(1_000)
     const { moving, targets, waiting } = yield* affinity.stats
     assert.deepStrictEqual(
-      [moving, waiting, ...targets.map((target) => target.load), ...targets.map((target) => target.waiting)].filter(
-        (count) => count !== 0
-      ),
+      [
+        moving,
+        waiting,
+        ...targets.map((target) => target.load),
+        ...targets.map((target) => target.waiting)
+      ].filter((count) => count !== 0),
       [],
       `${where}: all comes to rest`
     )
@@ -213,7 +224,8 @@ const check = (
     for (const { id, load: counted, waiting } of targets) {
       assert.isAtMost(counted, CAPACITY, `${where}: ${id} is given no more than it can take`)
       assert.isAtMost(counted, load.get(id) ?? 0, `${where}: each lease of ${id} is one of a call`)
-      if (waiting > 0) assert.strictEqual(counted, CAPACITY, `${where}: nobody waits for ${id}, which is free`)
+      if (waiting > 0)
+        assert.strictEqual(counted, CAPACITY, `${where}: nobody waits for ${id}, which is free`)
     }
     const live = (yield* affinity.snapshot).bindings
     assert.sameDeepMembers(

@@ -56,7 +56,11 @@ it.effect("1,000 callers over 200 sessions while targets come, drain and go", ()
       Effect.map(affinity[how](id), (keys) => {
         const known = left.get(id)
         if (known === undefined) left.set(id, new Set(keys))
-        else demand(keys.every((key) => known.has(key)), `what ${id} lost when it went, it had when it drained`)
+        else
+          demand(
+            keys.every((key) => known.has(key)),
+            `what ${id} lost when it went, it had when it drained`
+          )
       })
     for (let i = 0; i < 8; i++) yield* add
 
@@ -65,7 +69,10 @@ it.effect("1,000 callers over 200 sessions while targets come, drain and go", ()
     const call = (key: string) =>
       affinity.withTarget(key, ({ bound, epoch, target }) => {
         const now = affinity.lookupUnsafe(key)
-        demand(bound && now._tag === "Bound" && now.target === target && now.epoch === epoch, `${key} is at ${target}`)
+        demand(
+          bound && now._tag === "Bound" && now.target === target && now.epoch === epoch,
+          `${key} is at ${target}`
+        )
         demand((state.get(key) ?? target) === target, `the state of ${key} is at ${target}`)
         state.set(key, target)
         running.set(target, (running.get(target) ?? 0) + 1)
@@ -79,11 +86,16 @@ it.effect("1,000 callers over 200 sessions while targets come, drain and go", ()
     const caller = (n: number) =>
       Effect.forEach(
         Array.from({ length: CALLS }),
-        () => Effect.andThen(Effect.sleep(below(100)), Effect.suspend(() => call(SESSIONS[n % SESSIONS.length] ?? ""))),
+        () =>
+          Effect.andThen(
+            Effect.sleep(below(100)),
+            Effect.suspend(() => call(SESSIONS[n % SESSIONS.length] ?? ""))
+          ),
         { discard: true }
       )
-    const callers = yield* Effect.forEach(Array.from({ length: CALLERS }, (_, n) => n), (n) =>
-      Effect.forkChild(caller(n), { startImmediately: true })
+    const callers = yield* Effect.forEach(
+      Array.from({ length: CALLERS }, (_, n) => n),
+      (n) => Effect.forkChild(caller(n), { startImmediately: true })
     )
 
     for (let round = 0; round < 60; round++) {
@@ -117,6 +129,9 @@ it.effect("1,000 callers over 200 sessions while targets come, drain and go", ()
       const moved = moves.filter(({ from }) => from === id).map(({ key }) => key)
       assert.sameMembers(moved, [...keys], `each key of ${id} moved exactly once, and no other did`)
     }
-    assert.isTrue(moves.every(({ from }) => left.has(from)), "nothing moved without a cause")
+    assert.isTrue(
+      moves.every(({ from }) => left.has(from)),
+      "nothing moved without a cause"
+    )
   })
 )
