@@ -3,6 +3,7 @@
  * errors by their structure. An error needs no base class, only the fields that apply to it ({@link Fields}).
  */
 import * as Duration from "effect/Duration"
+import type * as Schedule from "effect/Schedule"
 import { type Backoff, defaults, TypeId } from "./internal/backoff.ts"
 
 /**
@@ -36,7 +37,7 @@ export interface Rule {
   /** How many times it is retried; 0 is never. */
   readonly retries: number
   /** Default: no delay. */
-  readonly backoff?: Backoff | undefined
+  readonly backoff?: Backoff | Schedule.Schedule<unknown> | undefined
   /** What an error's `retryAfter` is to the delay: its least length (`"floor"`, the default), or all of it. */
   readonly retryAfter?: "floor" | "instead" | undefined
   /** Whether it is retried only for a call known to be idempotent. Default false: for any not known to be otherwise. */

@@ -6,9 +6,11 @@ import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
+import type * as Schedule from "effect/Schedule"
 import * as Backoff from "./Backoff.ts"
 import * as Category from "./Category.ts"
 import * as engine from "./internal/engine.ts"
+import * as Metrics from "./internal/metrics.ts"
 import * as decode from "./internal/retryOptions.ts"
 import type { RetryBudget } from "./RetryBudget.ts"
 import type { Attempt, RetryExhausted } from "./RetryExhausted.ts"
@@ -78,9 +80,10 @@ export interface CommonOptions<
   readonly maxElapsed?: Duration.Input | undefined
   /**
    * Reads the wait an error asks for, which becomes the least delay, with up to a fifth added so that clients do not come back
-   * together. Zero is now; infinity is never: the error passes. Default: the error's `retryAfter` field, if that is a `Duration`.
+   * together. Zero is now; infinity is never: the error passes. It is given the time of the wall clock, in milliseconds since 1970. Readers
+   * for HTTP and gRPC are in `RetryAfter`. Default: the error's `retryAfter` field, if that is a `Duration`.
    */
-  readonly retryAfter?: ((error: E) => Duration.Input | undefined) | undefined
+  readonly retryAfter?: ((error: E, now: number) => Duration.Input | undefined) | undefined
   /** A longer `retryAfter` is taken as this one. Default 1 minute. */
   readonly maxRetryAfter?: Duration.Input | undefined
   /**
@@ -105,8 +108,21 @@ export interface CommonOptions<
   readonly budget?: RetryBudget | undefined
   /** Called after each failure that will be retried, before the delay. An effect it gives is run. */
   readonly onRetry?: ((attempt: Attempt<E>) => Effect.Effect<unknown> | void) | undefined
+  /** Called after each delay, before the next attempt, with the failure that led to it. An effect it gives is run. */
+  readonly afterDelay?: ((attempt: Attempt<E>) => Effect.Effect<unknown> | void) | undefined
   /** Called before giving up. An effect it gives is run. */
   readonly onGiveUp?: ((exhausted: RetryExhausted<E>) => Effect.Effect<unknown> | void) | undefined
+  /** Names the policy in metrics and spans. Default `"retry"`. */
+  readonly name?: string | undefined
+  /**
+   * Counts `retry_attempts`, `retry_retries` and `retry_give_ups`, labelled with `policy`, the last also with `reason`. Default `false`.
+   */
+  readonly metrics?: boolean | undefined
+  /**
+   * Writes `retry.policy`, `retry.attempts` and, if it gives up, `retry.given_up` (the reason) on the span around the call, where there is
+   * one. Default `false`.
+   */
+  readonly spans?: boolean | undefined
 }
 
 /**
@@ -119,8 +135,11 @@ export interface Options<
   out S extends Surface,
   out D extends Duration.Input | undefined = undefined
 > extends CommonOptions<E, S, D> {
-  /** Default `Backoff.decorrelatedV2("100 millis")`, which stops growing at 30 seconds. */
-  readonly backoff?: Backoff.Backoff<E> | undefined
+  /**
+   * Default `Backoff.decorrelatedV2("100 millis")`, which stops growing at 30 seconds. A `Schedule` begins anew with the first failure of each
+   * call, and its end, or a delay without end, ends the retries; how many there are at most is still for `retries` to say.
+   */
+  readonly backoff?: Backoff.Backoff<E> | Schedule.Schedule<unknown, E> | undefined
   /** How many times it is tried *again*; `Infinity` for no end. Default 3. */
   readonly retries?: number | undefined
   /** Which errors to retry; the others pass. Default: all. */
@@ -278,12 +297,43 @@ export const run: {
     engine.run(
       policy.timeout === undefined ? self : Effect.timeout(self, policy.timeout),
       policy,
-      options?.idempotent,
-      options?.maxElapsed === undefined
-        ? policy.maxElapsed
-        : Duration.toMillis(Duration.fromInputUnsafe(options.maxElapsed))
+      wishesOf(policy, options)
     )
 )
+
+/**
+ * The policy as a schedule, for `Effect.retry`, `Stream.retry`, `Layer.retry` and the combinators of `Schedule`: it makes the same decisions
+ * with the same hooks, and its output is the attempt that has failed. The last error comes out unchanged, and `afterDelay` is not called: a
+ * schedule does not run the effect. The compiler refuses a policy with a `timeout` for the same reason.
+ *
+ * ```ts
+ * import { Backoff, Retry } from "@fireweed/retry"
+ * import * as assert from "node:assert"
+ * import * as Effect from "effect/Effect"
+ *
+ * const policy = Retry.make({ retries: 2, backoff: Backoff.constant("1 milli"), while: (error: string) => error === "busy" })
+ *
+ * let calls = 0
+ * const call = Effect.suspend(() => Effect.fail(++calls < 3 ? "busy" : "broken"))
+ * const error = await Effect.runPromise(Effect.flip(Effect.retry(call, Retry.toSchedule(policy))))
+ * assert.deepStrictEqual([error, calls], ["broken", 3])
+ * ```
+ *
+ * @category conversions
+ */
+export const toSchedule = <E>(policy: Policy<E>, options?: CallOptions): Schedule.Schedule<Attempt<E>, E> =>
+  engine.toSchedule(policy, wishesOf(policy, options))
+
+const wishesOf = <E>(policy: Policy<E, Surface, unknown>, options: CallOptions | undefined): engine.Wishes =>
+  options === undefined
+    ? policy
+    : {
+        idempotent: options.idempotent,
+        maxElapsed:
+          options.maxElapsed === undefined
+            ? policy.maxElapsed
+            : Duration.toMillis(Duration.fromInputUnsafe(options.maxElapsed))
+      }
 
 const settle = <E, S extends Surface, D extends Duration.Input | undefined>(
   options: CommonOptions<E, S, D>,
@@ -292,6 +342,9 @@ const settle = <E, S extends Surface, D extends Duration.Input | undefined>(
 ): Policy<E, S, TimedOut<D>> => ({
   [TypeId]: {},
   plan,
+  name: decoded.name,
+  metrics: decoded.metrics ? Metrics.retries(decoded.name) : undefined,
+  spans: decoded.spans,
   timeout: decoded.timeout,
   maxElapsed: decoded.maxElapsed,
   retryAfter: options.retryAfter ?? Category.retryAfter,
@@ -302,5 +355,6 @@ const settle = <E, S extends Surface, D extends Duration.Input | undefined>(
   history: decoded.history,
   budget: decoded.budget,
   onRetry: options.onRetry,
+  afterDelay: options.afterDelay,
   onGiveUp: options.onGiveUp
 })

@@ -1,5 +1,6 @@
 export * as Backoff from "./Backoff.ts"
 export * as Category from "./Category.ts"
 export * as Retry from "./Retry.ts"
+export * as RetryAfter from "./RetryAfter.ts"
 export * as RetryBudget from "./RetryBudget.ts"
 export * as Hedge from "./Hedge.ts"

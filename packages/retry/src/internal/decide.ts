@@ -1,12 +1,13 @@
-/** Whether to retry, and when: pure, given what was spent, the time that has passed, and chance. */
+/** Whether to retry, and when: pure, given the next delay, the time that is left, and chance. */
 import * as Duration from "effect/Duration"
-import * as Backoff from "../Backoff.ts"
+import type * as Schedule from "effect/Schedule"
 import * as Category from "../Category.ts"
 import type { Reason } from "../RetryExhausted.ts"
+import type { Backoff } from "./backoff.ts"
 
 export interface Plan<in E> {
   readonly retries: number
-  readonly backoff: Backoff.Backoff<E>
+  readonly backoff: Backoff<E> | Schedule.Schedule<unknown, E>
   readonly retryAfter: "floor" | "instead"
   readonly onlyIdempotent: boolean
 }
@@ -15,49 +16,59 @@ export interface Plan<in E> {
 export interface Rules<in E> {
   /** The plan for an error, one object for each thing that is counted apart; `undefined` lets the error pass. */
   readonly plan: (error: E) => Plan<E> | undefined
-  readonly retryAfter: (error: E) => Duration.Input | undefined
+  readonly retryAfter: (error: E, now: number) => Duration.Input | undefined
   readonly maxRetryAfter: number
   readonly waitForCircuit: boolean
 }
 
-export interface Situation<in E> {
-  /** The last step of each plan that has been used. */
-  readonly steps: ReadonlyMap<Plan<E>, Backoff.Step>
-  /** The time left for another attempt to start in, in milliseconds. */
-  readonly left: number
-  readonly idempotent: boolean | undefined
-  readonly random: () => number
-}
-
-export type Decision<E> =
+export type Decision =
   | { readonly _tag: "Pass" }
-  | { readonly _tag: "Retry"; readonly plan: Plan<E>; readonly step: Backoff.Step; readonly delay: number }
+  | { readonly _tag: "Retry"; readonly delay: number }
   | { readonly _tag: "GiveUp"; readonly reason: Reason; readonly delay: number }
 
-export const decide = <E>(rules: Rules<E>, situation: Situation<E>, error: E): Decision<E> => {
-  const hint = hintOf(rules, error)
+/** An error that may be retried: by which plan, and the wait it asks for, in milliseconds. */
+export interface Admitted<in E> {
+  readonly _tag: "Admitted"
+  readonly plan: Plan<E>
+  readonly hint: number | undefined
+}
+
+/** Whether an error is to be retried at all; `now` is the time of the wall clock. */
+export const admit = <E>(
+  rules: Rules<E>,
+  error: E,
+  idempotent: boolean | undefined,
+  now: number
+): Admitted<E> | Decision => {
+  const hint = hintOf(rules, error, now)
   if (hint === Infinity) return pass
   if (Category.of(error) === "circuit" && !(rules.waitForCircuit && hint !== undefined)) return pass
   const plan = rules.plan(error)
   if (plan === undefined) return pass
-  if (!allowed(plan, situation.idempotent, error)) return giveUp("idempotency")
-
-  const previous = situation.steps.get(plan) ?? Backoff.start
-  if (previous.retry >= plan.retries) return giveUp("attempts")
-
-  const step = Backoff.next(plan.backoff, previous, situation.random(), error)
-  const delay = hint === undefined ? step.delay : hinted(rules, plan, step, hint, situation.random)
-  if (delay > situation.left) return giveUp("deadline", delay)
-  return { _tag: "Retry", plan, step, delay }
+  return allowed(plan, idempotent, error) ? { _tag: "Admitted", plan, hint } : giveUp("idempotency")
 }
 
-const pass = { _tag: "Pass" } as const
+/** Whether there is time for a delay, once the error's own wait has been taken into account. */
+export const fit = <E>(
+  rules: Rules<E>,
+  { hint, plan }: Admitted<E>,
+  backoff: number,
+  left: number,
+  random: () => number
+): Decision => {
+  const delay = hint === undefined ? backoff : hinted(rules, plan, backoff, hint, random)
+  return delay > left ? giveUp("deadline", delay) : { _tag: "Retry", delay }
+}
 
-const giveUp = (reason: Reason, delay = 0) => ({ _tag: "GiveUp", reason, delay }) as const
+export const giveUp = (reason: Reason, delay = 0): Decision => ({ _tag: "GiveUp", reason, delay })
 
-const hintOf = <E>(rules: Rules<E>, error: E): number | undefined => {
-  const hint = rules.retryAfter(error)
-  return hint === undefined ? undefined : Math.max(0, Duration.toMillis(hint))
+const pass: Decision = { _tag: "Pass" }
+
+const hintOf = <E>(rules: Rules<E>, error: E, now: number): number | undefined => {
+  const hint = rules.retryAfter(error, now)
+  // A wait that is no number was not understood, and must not become a retry at once.
+  if (hint === undefined || Number.isNaN(hint)) return undefined
+  return Math.max(0, Duration.toMillis(hint))
 }
 
 const allowed = <E>(plan: Plan<E>, idempotent: boolean | undefined, error: E): boolean =>
@@ -67,11 +78,11 @@ const allowed = <E>(plan: Plan<E>, idempotent: boolean | undefined, error: E): b
 const hinted = <E>(
   rules: Rules<E>,
   plan: Plan<E>,
-  step: Backoff.Step,
+  backoff: number,
   hint: number,
   random: () => number
 ): number => {
   if (hint === 0) return 0
   const least = Math.min(hint, rules.maxRetryAfter) * (1 + random() / 5)
-  return plan.retryAfter === "instead" ? least : Math.max(step.delay, least)
+  return plan.retryAfter === "instead" ? least : Math.max(backoff, least)
 }

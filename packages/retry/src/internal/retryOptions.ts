@@ -1,18 +1,26 @@
 /** What the constructors of `Retry` take, decoded: durations in milliseconds, functions as they are. */
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Backoff from "../Backoff.ts"
 import { isRetryBudget } from "../RetryBudget.ts"
 import { Count, decoder, Function, Millis } from "./options.ts"
 
-const backoff = Schema.declare(Backoff.isBackoff, { expected: "a Backoff" })
+const isDelays = (u: unknown): u is Backoff.Backoff<never> | Schedule.Schedule<unknown, never> =>
+  Backoff.isBackoff(u) || Schedule.isSchedule(u)
+const backoff = Schema.declare(isDelays, { expected: "a Backoff or a Schedule" })
+
+const flag = Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false)))
 
 const common = {
+  name: Schema.String.pipe(Schema.withDecodingDefault(Effect.succeed("retry"))),
+  metrics: flag,
+  spans: flag,
   timeout: Schema.optional(Millis.check(Schema.isGreaterThan(0))),
   maxElapsed: Schema.optional(Millis),
   retryAfter: Schema.optional(Function),
   maxRetryAfter: Millis.pipe(Schema.withDecodingDefault(Effect.succeed("1 minute" as const))),
-  waitForCircuit: Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false))),
+  waitForCircuit: flag,
   idempotent: Schema.optional(Schema.Boolean),
   surface: Schema.Literals(["exhausted", "last"]).pipe(
     Schema.withDecodingDefault(Effect.succeed("exhausted" as const))
@@ -22,6 +30,7 @@ const common = {
   ),
   budget: Schema.optional(Schema.declare(isRetryBudget, { expected: "a RetryBudget" })),
   onRetry: Schema.optional(Function),
+  afterDelay: Schema.optional(Function),
   onGiveUp: Schema.optional(Function)
 }
 
@@ -34,7 +43,7 @@ const rule = Schema.Struct({
   retryAfter: Schema.Literals(["floor", "instead"]).pipe(
     Schema.withDecodingDefault(Effect.succeed("floor" as const))
   ),
-  onlyIdempotent: Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false)))
+  onlyIdempotent: flag
 })
 
 export const policy = decoder(
