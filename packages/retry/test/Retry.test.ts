@@ -183,6 +183,69 @@ describe("interruption ends it at once, with no further call", () => {
   )
 })
 
+describe("many retries", () => {
+  it.effect("without a delay leave the thread to others, and end when they are interrupted", () =>
+    Effect.gen(function* () {
+      let calls = 0
+      const endless = Retry.make({ retries: Infinity, backoff: now })
+      const call = Effect.suspend(() => (calls++, Effect.fail("no")))
+      const fiber = yield* Effect.forkChild(Retry.run(call, endless), { startImmediately: true })
+      yield* Effect.yieldNow
+      const before = calls
+      yield* Fiber.interrupt(fiber)
+      const after = calls
+      yield* TestClock.adjust("1 day")
+      assert.isTrue(before > 0 && calls === after)
+      assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(fiber)))
+    })
+  )
+
+  it.effect("are made exactly as often as asked, at 1 to 2,048 attempts", () =>
+    Effect.gen(function* () {
+      for (const attempts of [1, 2, 3, 17, 255, 1024, 2048]) {
+        const { calls, effect } = failing("no")
+        const error = yield* Effect.flip(
+          Retry.run(effect, Retry.make({ retries: attempts - 1, backoff: now }))
+        )
+        assert.isTrue(error instanceof Retry.RetryExhausted && error.count === attempts)
+        assert.strictEqual(calls.length, attempts)
+      }
+    })
+  )
+
+  it.effect("wait out an hour 2,047 times, to the millisecond", () =>
+    Effect.gen(function* () {
+      const { calls, effect } = failing("no")
+      const policy = Retry.make({ retries: 2047, backoff: Backoff.constant("60 minutes") })
+      const fiber = yield* Effect.forkChild(Effect.exit(Retry.run(effect, policy)))
+      yield* TestClock.adjust("2047 hours")
+      yield* Fiber.join(fiber)
+      assert.isTrue(calls.length === 2048 && calls.every((at, index) => at === index * 3_600_000))
+    })
+  )
+})
+
+const bug = (): never => {
+  throw new Error("a bug")
+}
+
+describe("functions of the user's that throw", () => {
+  const policies: ReadonlyArray<readonly [string, Retry.Policy]> = [
+    ["while", Retry.make({ while: bug })],
+    ["retryAfter", Retry.make({ retryAfter: bug })],
+    ["backoff", Retry.make({ backoff: Backoff.custom(bug) })],
+    ["classify", Retry.byCategory({ classify: bug })]
+  ]
+  for (const [name, policy] of policies)
+    it.effect(`${name}: the call ends with the defect, and is not made again`, () =>
+      Effect.gen(function* () {
+        const { calls, effect } = failing("no")
+        assert.isTrue(Exit.hasDies(yield* settled(Retry.run(effect, policy))))
+        assert.strictEqual(calls.length, 1)
+      })
+    )
+})
+
 describe("maxElapsed", () => {
   const policy = Retry.make({ retries: Infinity, backoff: second, maxElapsed: "2500 millis" })
 

@@ -37,7 +37,8 @@ const spread = (limits: Limits, delay: number, draw: number): number => {
 
 const within = (limits: Limits, low: number, high: number, position: number): number => {
   const from = clamp(limits, low)
-  return from + (clamp(limits, high) - from) * position
+  const to = clamp(limits, high)
+  return Math.min(from + (to - from) * position, to)
 }
 
 const clamp = ({ cap, floor }: Limits, delay: number): number => Math.min(Math.max(delay, floor), cap)
