@@ -18,7 +18,7 @@ const TARGETS = ["a", "b", "c", "d"]
 const CAPACITY = 2
 const WAIT_FOR = 40
 const STEPS = 150
-const SEEDS = 25
+const SEEDS = 15
 
 interface Call {
   readonly key: string

@@ -14,7 +14,7 @@ const oneTarget = (options: SessionAffinity.Options) =>
   Effect.tap(SessionAffinity.make(options), (affinity) => affinity.add("w"))
 
 describe("sliding", () => {
-  it.effect("each use gives another 30 minutes, by default", () =>
+  it.effect("D12 each use gives another 30 minutes, by default", () =>
     Effect.gen(function* () {
       const affinity = yield* oneTarget({})
       const { epoch } = yield* affinity.resolve("k")
@@ -73,7 +73,7 @@ describe("sliding", () => {
 })
 
 describe("absolute", () => {
-  it.effect("no use lengthens it, nor does a move", () =>
+  it.effect("D12 where the life is absolute, no use lengthens it, nor does a move", () =>
     Effect.gen(function* () {
       const affinity = yield* oneTarget({ expireAfter: "10 seconds", expiry: "absolute", mode: "rebind" })
       yield* affinity.add("v")

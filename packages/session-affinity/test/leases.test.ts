@@ -116,7 +116,7 @@ describe("withTarget", () => {
   )
 })
 
-it.effect("1,000 concurrent callers over 200 keys: same key, same target; loads return to zero", () =>
+it.effect("D5 1,000 concurrent callers over 200 keys: same key, same target; loads return to zero", () =>
   Effect.gen(function* () {
     const affinity = yield* SessionAffinity.make()
     for (let i = 0; i < 8; i++) yield* affinity.add(`w${i}`)

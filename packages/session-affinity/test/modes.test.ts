@@ -270,7 +270,7 @@ it.effect("one call may choose its own mode", () =>
 )
 
 describe("lookup", () => {
-  it.effect("has four distinct answers", () =>
+  it.effect("D8 bound, expired, target gone and unknown are answers of their own", () =>
     Effect.gen(function* () {
       const affinity = yield* SessionAffinity.make({ expireAfter: "10 seconds" })
       yield* affinity.add("v")

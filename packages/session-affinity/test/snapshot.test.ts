@@ -130,6 +130,23 @@ describe("what is restored", () => {
   )
 })
 
+it.effect("thousands of targets that are not there cost no more than as many that are", () =>
+  Effect.gen(function* () {
+    const affinity = yield* made({ maxBindings: 50_000 })
+    const bindings = Array.from({ length: 50_000 }, (_, i) => ({
+      key: `k${i}`,
+      target: `gone-${i}`,
+      epoch: i + 1,
+      createdAt: 0,
+      renewedAt: 0,
+      metadata: {}
+    }))
+    const restored = yield* affinity.restore({ version: 1, epoch: 50_000, bindings })
+    assert.deepStrictEqual(restored, { bound: 0, lost: 50_000, expired: 0, known: 0 })
+    assert.deepInclude(yield* affinity.lookup("k49999"), { _tag: "TargetGone", target: "gone-49999" })
+  })
+)
+
 describe("what is no snapshot is refused, and nothing of it is taken", () => {
   const binding = { key: "k", target: "a", epoch: 1, createdAt: 0, renewedAt: 0, metadata: {} }
   const snapshot = { version: 1, epoch: 9, bindings: [binding] }
@@ -195,6 +212,16 @@ describe("metadata", () => {
       yield* affinity.annotate("k", mine)
       mine["a"] = "2"
       assert.deepInclude(yield* affinity.lookup("k"), { metadata: { a: "1" } })
+    })
+  )
+
+  it.effect("are strings: anything else is a defect that names it", () =>
+    Effect.gen(function* () {
+      const affinity = yield* made()
+      yield* affinity.bind("k", "a")
+      const hostile: Binding.Metadata = JSON.parse('{ "size": { "length": -1e9 } }')
+      assert.throws(() => affinity.annotateUnsafe("k", hostile), /annotate: expected metadata "size"/)
+      assert.deepInclude(yield* affinity.lookup("k"), { metadata: {} })
     })
   )
 

@@ -8,7 +8,7 @@
 import type { Bound, Ended, Moved } from "../AffinityEvent.ts"
 import type { Metadata, SavedBinding } from "../Binding.ts"
 import { BOUND, DEAD, EXPIRED, FORGOTTEN, LIVE, LOST, MOVING } from "./slots.ts"
-import { stir, type Table, type Target, targetOf } from "./table.ts"
+import { stir, type Table, type Target, targetOf, vacate } from "./table.ts"
 
 /** When a live binding expires, or a dead one is forgotten. */
 export const due = (table: Table, slot: number): number =>
@@ -210,8 +210,10 @@ export const nextSweep = (table: Table, now: number): number => {
 
 /** Lets the calls for a key look again, once the deed at hand is done. */
 export const releaseWaiters = (table: Table, slot: number): void => {
-  if (table.slots.leasesOf(slot) === 0) return
-  for (const waiter of targetOf(table, slot).waiters) if (waiter.slot === slot) table.released.add(waiter)
+  const target = targetOf(table, slot)
+  // Those of a target that takes no more were released when that began.
+  if (table.slots.leasesOf(slot) === 0 || target.state !== "active") return
+  for (const waiter of target.waiters) if (waiter.slot === slot) table.released.add(waiter)
 }
 
 export const emitEnded = (table: Table, tag: Ended["_tag"], slot: number, now: number): void => {
@@ -248,7 +250,8 @@ const end = (table: Table, target: Target): void => {
 
 /** One slot less names a target. */
 const disown = (table: Table, target: Target): void => {
-  if (--target.named === 0 && target.state === "gone") table.seats[target.seat] = undefined
+  target.named--
+  vacate(table, target)
   stir(table, target)
 }
 

@@ -78,7 +78,7 @@ export const remove = (table: Table.Table, id: string, now: number): Array<strin
     endMovement(table, slot, now)
     Life.bury(table, slot, Slots.LOST, now)
   }
-  if (target.named === 0) table.seats[target.seat] = undefined
+  Table.vacate(table, target)
   settle(table, now)
   return keys
 }

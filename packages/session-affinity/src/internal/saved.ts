@@ -32,7 +32,12 @@ const decode = Schema.decodeUnknownResult(Saved, { onExcessProperty: "error" })
 
 /** Characters, names and values together. */
 export const sizeOf = (metadata: Metadata): number =>
-  Object.entries(metadata).reduce((sum, [name, value]) => sum + name.length + value.length, 0)
+  Object.entries(metadata).reduce((sum, [name, value]) => {
+    if (typeof value === "string") return sum + name.length + value.length
+    throw new TypeError(
+      `SessionAffinity.annotate: expected metadata "${name}" to be a string, got a ${typeof value}`
+    )
+  }, 0)
 
 /** Attaches metadata to a live binding, and answers whether there is one. */
 export const annotate = (

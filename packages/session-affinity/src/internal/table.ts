@@ -73,6 +73,8 @@ export interface Table {
   readonly targets: Map<string, Target>
   /** Targets by number: those of `targets`, and gone ones that are still named. */
   readonly seats: Array<Target | undefined>
+  /** Seats that are free. */
+  readonly vacant: Array<number>
   /** The targets that take new keys. */
   active: ReadonlyArray<Target>
   /** Of the few bindings that have them, by slot. */
@@ -117,6 +119,7 @@ export const make = (settings: Settings): Table => ({
   slots: new Slots(settings.maxBindings, settings.sliding),
   targets: new Map(),
   seats: [],
+  vacant: [],
   active: [],
   moves: new Map(),
   metadata: new Map(),
@@ -146,10 +149,16 @@ export const make = (settings: Settings): Table => ({
 
 /** A target in a seat of its own. */
 export const makeTarget = (table: Table, id: string, weight: number): Target => {
-  const free = table.seats.indexOf(undefined)
-  const target = new Target(id, free === -1 ? table.seats.length : free, weight)
+  const target = new Target(id, table.vacant.pop() ?? table.seats.length, weight)
   table.seats[target.seat] = target
   return target
+}
+
+/** Gives the seat of a gone target up, once no slot names it. */
+export const vacate = (table: Table, target: Target): void => {
+  if (target.named > 0 || target.state !== "gone") return
+  table.seats[target.seat] = undefined
+  table.vacant.push(target.seat)
 }
 
 /** The target that a slot names. */
