@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
@@ -108,7 +109,7 @@ export interface ResolveOptions {
  * A table of bindings from keys to targets.
  *
  * All operations are synchronous inside and atomic. Those named `...Unsafe` run outside of Effect, for plain callbacks;
- * the others do the same as effects. All read the `Clock` that {@link make} found.
+ * the others do the same as effects. All use the `Clock` and the `Random` that {@link make} found.
  *
  * A key whose binding expired or whose target was removed is remembered as such for one more `expireAfter`, or until it is
  * bound, unbound, or its room is needed; after that it is unknown, and placed like any new key.
@@ -256,9 +257,11 @@ export const make = <R = never>(
 ): Effect.Effect<SessionAffinity, never, Scope.Scope | R> =>
   Effect.gen(function* () {
     const clock = yield* Clock.Clock
+    const random = yield* Random.Random
     const context = yield* Effect.context<R>()
     const { metrics, mode, name, ordered, settings } = decode(options)
     const table = Table.make(settings)
+    table.random = () => random.nextDoubleUnsafe()
     if (metrics) table.metrics = Metrics.make(name, context)
     const { restoreState, saveState } = options
     if (saveState !== undefined || restoreState !== undefined) {

@@ -38,6 +38,8 @@ describe("defaults", () => {
 describe("all strategies and ends of ranges are taken", () => {
   const taken: ReadonlyArray<SessionAffinity.Options> = [
     { placement: Placement.leastLoaded({ by: "bindings" }) },
+    { placement: Placement.twoChoices() },
+    { placement: Placement.boundedLoads({ c: 1.01, by: "load" }) },
     { placement: Placement.roundRobin },
     { placement: Placement.custom(() => undefined) },
     { expireAfter: Number.POSITIVE_INFINITY },
@@ -72,6 +74,11 @@ describe("what is wrong is refused by name", () => {
     ["whenFull", { whenFull: "wait" }],
     ["placement", { placement: "rendezvous" }],
     ["by", { placement: { _tag: "LeastLoaded", by: "colour" } }],
+    ["by", { placement: { _tag: "TwoChoices" } }],
+    ["c", { placement: Placement.boundedLoads({ c: 1 }) }],
+    ["c", { placement: Placement.boundedLoads({ c: Number.NaN }) }],
+    ["c", { placement: Placement.boundedLoads({ c: Number.POSITIVE_INFINITY }) }],
+    ["choose", { placement: { _tag: "Custom", choose: "first" } }],
     ["busy", { busy: 3 }],
     ["ttl", { ttl: "1 minute" }]
   ]

@@ -15,7 +15,8 @@ const keys = (count: number): Array<string> => Array.from({ length: count }, (_,
 
 const place = (key: string, among: ReadonlyArray<Placement.Target>): string => {
   const chosen = Placement.choose(Placement.rendezvous, key, among)
-  assert.isDefined(chosen)
+  // By the hundred thousand, an assertion would take longer than the placement.
+  if (chosen === undefined) throw new Error("placed nowhere")
   return chosen.id
 }
 const count = (placed: Iterable<string>): Map<string, number> => {
@@ -117,10 +118,90 @@ describe("least loaded", () => {
   })
 })
 
+/** Answers what it was given, one after the other, and then throws. */
+const draws = (...numbers: ReadonlyArray<number>) => {
+  const left = [...numbers]
+  return () => {
+    const next = left.shift()
+    if (next === undefined) throw new Error("drew once too often")
+    return next
+  }
+}
+const drawing = (among: ReadonlyArray<Placement.Target>, random: () => number, by?: "bindings") =>
+  Placement.choose(Placement.twoChoices({ by }), "key", among, { random })?.id
+
+describe("two choices", () => {
+  it("takes the lighter of two different ones, by leases or by bindings", () => {
+    const among = [target("a", { load: 1 }), target("b", { bindings: 1 }), target("idle")]
+    assert.strictEqual(drawing(among, draws(0, 0)), "b")
+    assert.strictEqual(drawing(among, draws(0, 0), "bindings"), "a")
+    assert.strictEqual(drawing(among, draws(0.5, 0)), "b")
+    assert.strictEqual(drawing(among, draws(0.99, 0)), "idle")
+    assert.strictEqual(drawing(among, draws(0, 0.99)), "idle")
+  })
+
+  it("of equals takes the one drawn first", () => {
+    assert.strictEqual(drawing([target("a"), target("b")], draws(0.9, 0)), "b")
+    assert.strictEqual(drawing([target("a"), target("b")], draws(0, 0)), "a")
+  })
+
+  it("draws once where there is one", () => {
+    assert.strictEqual(drawing([target("a")], draws(0.5)), "a")
+  })
+
+  it("draws by weight, and compares relative to it", () => {
+    const among = [target("small", { load: 1 }), target("large", { load: 2, weight: 9 })]
+    assert.strictEqual(drawing(among, draws(0, 0)), "large")
+    const three = [target("a", { load: 9 }), target("b", { load: 9, weight: 8 }), target("c")]
+    // 0.85 of 10 lies in "b"; 0.6 of the other 2 in "c".
+    assert.strictEqual(drawing(three, draws(0.85, 0.6)), "c")
+  })
+
+  it("says what it needs", () => {
+    assert.throws(() => choose(Placement.twoChoices(), targets(2)), /need `random`/)
+  })
+})
+
+describe("bounded loads", () => {
+  it("is rendezvous while nobody is full", () => {
+    const among = targets(7)
+    for (const key of keys(1_000)) {
+      assert.strictEqual(Placement.choose(Placement.boundedLoads(), key, among)?.id, place(key, among))
+    }
+  })
+
+  it("passes over who would have more than c times the mean, for the next in the key's order", () => {
+    for (const key of keys(100)) {
+      const first = place(key, targets(4))
+      const rest = targets(4).filter(({ id }) => id !== first)
+      const full = targets(4).map((other) => (other.id === first ? { ...other, bindings: 2 } : other))
+      // 2 < 1.25 * 3 / 4 is false for the first, and 0 is below it.
+      assert.strictEqual(Placement.choose(Placement.boundedLoads(), key, full)?.id, place(key, rest))
+    }
+  })
+
+  it("bounds by weight, and by load if asked", () => {
+    const among = [target("a", { bindings: 4, weight: 2, load: 9 }), target("b", { bindings: 2 })]
+    // 7 with the new one: the bounds are 1.25 * 7 / 3 = 2.9 and 5.8.
+    const chosen = keys(50).map((key) => Placement.choose(Placement.boundedLoads(), key, among)?.id)
+    assert.sameMembers([...new Set(chosen)], ["a", "b"])
+    for (const key of keys(50)) {
+      assert.strictEqual(Placement.choose(Placement.boundedLoads({ by: "load" }), key, among)?.id, "b")
+    }
+  })
+
+  it("always finds somebody, whatever c above 1", () => {
+    const among = [target("a", { bindings: 5 }), target("b", { bindings: 5 }), target("c", { bindings: 5 })]
+    for (const c of [1.0001, 1.25, 1e9]) assert.isDefined(choose(Placement.boundedLoads({ c }), among))
+    const heavy = among.map((one) => ({ ...one, load: 1e308 }))
+    assert.isDefined(choose(Placement.boundedLoads({ by: "load" }), heavy))
+  })
+})
+
 describe("round robin", () => {
   it("takes one target after the other", () => {
     const turns = [0, 1, 2, 3].map(
-      (turn) => Placement.choose(Placement.roundRobin, "k", targets(3), turn)?.id
+      (turn) => Placement.choose(Placement.roundRobin, "k", targets(3), { turn })?.id
     )
     assert.deepStrictEqual(turns, ["worker-0", "worker-1", "worker-2", "worker-0"])
   })
@@ -145,6 +226,7 @@ describe("custom", () => {
   it("says loudly that an id is not among the targets", () => {
     const wrong = Placement.custom(() => "elsewhere")
     assert.throws(() => Placement.choose(wrong, "k", targets(2)), /one of \[worker-0, worker-1\].*elsewhere/)
+    assert.throws(() => Placement.choose(wrong, "k", targets(1_000)), /worker-9, \.\.\.\].*elsewhere$/)
   })
 })
 
@@ -152,9 +234,15 @@ it("no strategy finds a target where there is none", () => {
   const never = Placement.custom(() => {
     throw new Error("asked about nothing")
   })
-  for (const strategy of [Placement.rendezvous, Placement.leastLoaded(), Placement.roundRobin, never]) {
-    assert.isUndefined(Placement.choose(strategy, "k", []))
-  }
+  const strategies = [
+    Placement.rendezvous,
+    Placement.leastLoaded(),
+    Placement.twoChoices(),
+    Placement.boundedLoads(),
+    Placement.roundRobin,
+    never
+  ]
+  for (const strategy of strategies) assert.isUndefined(Placement.choose(strategy, "k", []))
 })
 
 /** By an independent implementation, in Python. */

@@ -67,9 +67,17 @@ const Millis: Schema.Codec<number, Duration.Input> = Schema.declare(isDuration, 
 const functionOf = <F extends (...args: ReadonlyArray<never>) => unknown>() =>
   Schema.declare((u: unknown): u is F => typeof u === "function", { expected: "a function" })
 
+const Measure = Schema.Literals(["load", "bindings"])
+
 const Strategy = Schema.Union([
   Schema.Struct({ _tag: Schema.Literal("Rendezvous") }),
-  Schema.Struct({ _tag: Schema.Literal("LeastLoaded"), by: Schema.Literals(["load", "bindings"]) }),
+  Schema.Struct({ _tag: Schema.Literal("LeastLoaded"), by: Measure }),
+  Schema.Struct({ _tag: Schema.Literal("TwoChoices"), by: Measure }),
+  Schema.Struct({
+    _tag: Schema.Literal("BoundedLoads"),
+    c: Schema.Finite.check(Schema.isGreaterThan(1)),
+    by: Measure
+  }),
   Schema.Struct({ _tag: Schema.Literal("RoundRobin") }),
   Schema.Struct({ _tag: Schema.Literal("Custom"), choose: functionOf<Placement.Custom["choose"]>() })
 ])

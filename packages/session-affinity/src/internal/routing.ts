@@ -328,8 +328,15 @@ const noTargets = (table: Table.Table, key: string): NoTargets =>
 
 /** A place among the targets that are free, or, for a call that would wait, among the busy ones if none is. */
 const choose = (table: Table.Table, key: string, rules: Rules): Table.Target | undefined => {
+  const { active, epoch, keys } = table
+  const size = keys.size
   const { busy, placement } = table.settings
-  const free = busy === undefined ? table.active : table.active.filter((target) => !busy(target))
-  const eligible = free.length === 0 && rules.busy === "wait" ? table.active : free
-  return Placement.choose(placement, key, eligible, table.turn++)
+  const free = busy === undefined ? active : active.filter((target) => !busy(target))
+  const eligible = free.length === 0 && rules.busy === "wait" ? active : free
+  const chosen = Placement.choose(placement, key, eligible, { turn: table.turn++, random: table.random })
+  // A choice from what was is none from what is.
+  if (table.active !== active || table.epoch !== epoch || keys.size !== size) {
+    throw new Error("Expected placement and busy to leave the table alone that asks them, which they changed")
+  }
+  return chosen
 }

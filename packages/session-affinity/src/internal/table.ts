@@ -87,6 +87,8 @@ export interface Table {
   epoch: number
   /** Keys that were placed. */
   turn: number
+  /** Numbers from 0 up to 1, for placement by chance. */
+  random: (() => number) | undefined
   /** Calls that wait for a target, a movement, or their turn. */
   waiting: number
   /** Those that are to look again, and targets that may take more, once the deed at hand is done. */
@@ -138,6 +140,7 @@ export const make = (settings: Settings): Table => ({
   live: 0,
   epoch: 0,
   turn: 0,
+  random: undefined,
   waiting: 0,
   released: new Set(),
   stirred: new Set(),
