@@ -22,6 +22,8 @@ export type Callback = (...args: Array<never>) => unknown
 
 /** The options of a pool. All have defaults. */
 export interface Options {
+  /** What the pool is called in metrics. Default: `python`. */
+  readonly name?: string | undefined
   /** Number of workers. Default: 2. */
   readonly size?: number | undefined
   /**
@@ -143,6 +145,18 @@ export interface Options {
    * error at Warn), `ignore` only to those who watch the pool's events. Default: `log`.
    */
   readonly output?: "log" | "ignore" | undefined
+  /**
+   * Counts calls, their times, retries and the lives of workers, and takes down once a second what is true of the pool, as Effect metrics
+   * `worker_pool_*` with the label `pool` and others of which there are few. Default: false.
+   */
+  readonly metrics?: boolean | undefined
+  /**
+   * Makes a span for each call, with its worker, wait, attempts and outcome, and sends its `traceparent` along: Python reads it by
+   * `fireweed.trace_context()`. Default: false.
+   */
+  readonly spans?: boolean | undefined
+  /** How many of the latest events are kept for `history`. Default: 0, and events are built only while somebody listens. */
+  readonly history?: number | undefined
   /** How a worker is started and reached. Default: a spawned Python process; `@fireweed/test-kit` has one in memory. */
   readonly connect?: Connect | undefined
 }

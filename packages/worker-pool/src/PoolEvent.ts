@@ -5,8 +5,27 @@ import type { CallError, Diagnosis, StartError } from "./CallError.ts"
 import type { Output } from "./transport/Transport.ts"
 import type { WorkerState } from "./worker/WorkerState.ts"
 
+/** How a call ended: `interrupted` if its caller left, `defect` if a fault of this package ended it, else the tag of its error. */
+export type CallOutcome = "success" | "interrupted" | "defect" | CallError["_tag"]
+
+/** A call has ended, with its retries: a call, a stream, or the opening of a session. Times are milliseconds. */
+export interface CallEnded {
+  readonly _tag: "CallEnded"
+  readonly target: string
+  readonly outcome: CallOutcome
+  readonly error: CallError | undefined
+  /** The worker that had it last; `undefined` if none had. */
+  readonly worker: string | undefined
+  /** 0 if it was refused before it was sent. */
+  readonly attempts: number
+  /** Until a worker had it, or until its end if none had. */
+  readonly waited: number
+  readonly took: number
+}
+
 /** One event. */
 export type PoolEvent =
+  | CallEnded
   /** A worker changed its state. */
   | {
       readonly _tag: "WorkerState"

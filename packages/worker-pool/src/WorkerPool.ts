@@ -18,6 +18,7 @@
  * ```
  */
 import { CircuitBreaker } from "@fireweed/circuit-breaker"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -31,11 +32,14 @@ import { PoolUnavailable } from "./CallError.ts"
 import type { CallError, StartError } from "./CallError.ts"
 import * as Listeners from "./internal/Listeners.ts"
 import * as OutputLog from "./internal/OutputLog.ts"
+import * as Metrics from "./internal/metrics.ts"
+import * as Ring from "./internal/Ring.ts"
 import { decode } from "./internal/settings.ts"
 import * as Timers from "./internal/Timers.ts"
 import type { Options } from "./Options.ts"
 import * as Callbacks from "./pool/Callbacks.ts"
 import * as Calls from "./pool/Calls.ts"
+import * as CallWatch from "./pool/CallWatch.ts"
 import type { CallOptions, CheckedCallOptions } from "./pool/Calls.ts"
 import * as Dispatcher from "./pool/Dispatcher.ts"
 import * as Reentry from "./pool/Reentry.ts"
@@ -135,8 +139,16 @@ export interface WorkerPool {
   readonly exports: Effect.Effect<Exports>
   /** What happens from now on. Events are built only while somebody listens. */
   readonly events: Stream.Stream<PoolEvent>
-  /** The pool as it is now. */
+  /** The latest events, the oldest first: as many as the option `history` says. */
+  readonly history: Effect.Effect<ReadonlyArray<Recorded>>
+  /** The pool as it is now. Costs some microseconds, and one more for each worker: nothing is asked of Python. */
   readonly snapshot: Effect.Effect<Snapshot>
+}
+
+/** An event, and when it happened, in milliseconds since 1970. */
+export interface Recorded {
+  readonly at: number
+  readonly event: PoolEvent
 }
 
 /** A pool at one moment. */
@@ -218,7 +230,15 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
     const mark = settings.connect === undefined ? yield* Sweep.mark(settings.sweep) : {}
     const path = settings.pythonPath.map((folder) => resolve(cwd, folder))
 
-    const listeners = Listeners.make<PoolEvent>()
+    const clock = yield* Clock.Clock
+    const history = Ring.make<Recorded>(settings.history)
+    const metrics = settings.metrics ? Metrics.make(settings.name, yield* Effect.context()) : undefined
+    const listeners = Listeners.make<PoolEvent>([
+      ...(metrics === undefined ? [] : [metrics.count]),
+      ...(settings.history === 0
+        ? []
+        : [(event: PoolEvent) => history.add({ at: clock.currentTimeMillisUnsafe(), event })])
+    ])
     yield* Effect.addFinalizer(() => listeners.end)
     const timers = yield* Timers.make
     const log = yield* OutputLog.make
@@ -401,8 +421,31 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         listeners.publish(() => ({ _tag: "CallRetried", target: error.target, attempt, error }))
     })
 
-    const invoke = Calls.make(prepare, dispatcher)
-    const openStream = Streams.make(prepare, dispatcher)
+    const watch = CallWatch.make({
+      timers,
+      spans: settings.spans,
+      listening: listeners.listening,
+      publish: listeners.publish
+    })
+    const invoke = Calls.make(prepare, dispatcher, watch)
+    const openStream = Streams.make(prepare, dispatcher, watch)
+    if (metrics !== undefined) {
+      const sample = Effect.sync(() =>
+        metrics.sample({
+          queued: dispatcher.queued(),
+          running: dispatcher.running(),
+          sessions: sessions.size(),
+          states: Array.from(workers.values(), (worker) => worker.state()),
+          memory: Array.from(workers.values(), (worker) => worker.vitals()?.rss ?? 0).reduce(
+            (a, b) => a + b,
+            0
+          )
+        })
+      )
+      yield* Effect.forkScoped(Effect.forever(Effect.andThen(sample, Effect.sleep(SAMPLE_EVERY))), {
+        startImmediately: true
+      })
+    }
 
     function call<A>(
       target: Target,
@@ -457,6 +500,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       }),
       exports: Effect.sync(() => exports),
       events: listeners.stream,
+      history: Effect.sync(history.values),
       snapshot: Effect.sync(() => ({
         workers: [...workers.values()].map((worker) => {
           const vitals = worker.vitals()
@@ -484,6 +528,9 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       }))
     }
   })
+
+/** Time between two looks at what the gauges tell. */
+const SAMPLE_EVERY = "1 second"
 
 /** The options `logs`, as numbers of Python's `logging`. */
 const LOG_LEVELS = { debug: 10, info: 20, warning: 30, error: 40, off: undefined } as const

@@ -32,7 +32,11 @@ describe("options that make no sense are refused by name", () => {
     [{ teardown: "" }, "teardown"],
     [{ strict: "yes" }, "strict"],
     [{ callbacks: { now: 1 } }, "now"],
-    [{ logs: "verbose" }, "logs"]
+    [{ logs: "verbose" }, "logs"],
+    [{ name: "" }, "name"],
+    [{ metrics: "yes" }, "metrics"],
+    [{ spans: 1 }, "spans"],
+    [{ history: -1 }, "history"]
   ] as const) {
     it(inspect(options), () => assert.throws(() => decode(options), TypeError, name))
   }
@@ -47,6 +51,10 @@ describe("options that make no sense are refused by name", () => {
 
 it("the defaults", () => {
   assert.deepStrictEqual(decode({}), {
+    name: "python",
+    metrics: false,
+    spans: false,
+    history: 0,
     size: 2,
     concurrency: 1,
     env: {},

@@ -221,5 +221,8 @@ const isWhole = (pool: WorkerPool.WorkerPool, size: number): Effect.Effect<boole
       workers.every(({ state }) => state === "ready")
   )
 
-const nameOf = (event: { readonly _tag: string; readonly worker?: string; readonly to?: string }): string =>
-  [event.worker, event._tag, event.to].filter((part) => part !== undefined).join(" ")
+const nameOf = (event: {
+  readonly _tag: string
+  readonly worker?: string | undefined
+  readonly to?: string
+}): string => [event.worker, event._tag, event.to].filter((part) => part !== undefined).join(" ")

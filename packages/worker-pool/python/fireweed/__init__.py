@@ -9,10 +9,11 @@
 
 `expose` gives a function or a class a name that the parent may call and a signature that the parent can read;
 `call_parent` and `call_parent_async` call the functions that the parent put under a name in its option `callbacks`.
+`trace_context` has the trace that the running call belongs to.
 """
 
 __version__ = "0.0.0"
-__all__ = ["CallbackError", "Cancelled", "__version__", "call_parent", "call_parent_async", "expose"]
+__all__ = ["CallbackError", "Cancelled", "__version__", "call_parent", "call_parent_async", "expose", "trace_context"]
 
 
 class Cancelled(BaseException):
@@ -43,3 +44,4 @@ class CallbackError(Exception):
 
 from ._callback import call_parent, call_parent_async  # noqa: E402 (they need what stands above)
 from ._registry import expose  # noqa: E402
+from ._trace import trace_context  # noqa: E402

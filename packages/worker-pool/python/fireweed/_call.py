@@ -30,6 +30,8 @@ def parse(call):
     _expect(type(session) is str or (session is None and call.kind == _frame.CALL), "opts.session", "text")
     streams = call.kind == _frame.CALL and type(credit) is int and credit > 0
     _expect(credit is None or streams, "opts.credit", "a whole number above 0, of a CALL")
+    call.trace = opts.get("trace") if opts else None
+    _expect(call.trace is None or type(call.trace) is str, "opts.trace", "text")
     return deadline, credit, (target, session, None if late else (args, kwargs or {}))
 
 

@@ -41,7 +41,7 @@ class Call:
 
     __slots__ = (
         *("arrived", "began", "cancelled", "codec", "ended", "id", "interrupted", "kind"),
-        *("payload", "started", "stream", "task"),
+        *("payload", "started", "stream", "task", "trace"),
     )
 
     def __init__(self, kind, call_id, codec, payload, arrived):
@@ -52,6 +52,7 @@ class Call:
         self.ended = False  # it may call the parent no more
         self.interrupted = False  # that was done
         self.stream = None
+        self.trace = None  # the traceparent that came with it
         self.task = None  # the asyncio task that runs it, if one does
 
 

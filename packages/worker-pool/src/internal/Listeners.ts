@@ -10,6 +10,8 @@ import * as Stream from "effect/Stream"
 export interface Listeners<A> {
   /** Builds the event if somebody listens, and hands it over. */
   readonly publish: (build: () => A) => void
+  /** Whether an event that is built now has anyone to go to. */
+  readonly listening: () => boolean
   /** Every event from now on. A listener that is more than 4,096 events behind loses the oldest. */
   readonly stream: Stream.Stream<A>
   /** Ends all streams. */
@@ -18,14 +20,16 @@ export interface Listeners<A> {
 
 const BACKLOG = 4_096
 
-/** Makes an event stream. */
-export const make = <A>(): Listeners<A> => {
+/** Makes an event stream; those of `taps` are told of each event at once, before it is handed over. */
+export const make = <A>(taps: ReadonlyArray<(event: A) => void> = []): Listeners<A> => {
   const queues = new Set<Queue.Queue<A, Cause.Done>>()
   let ended = false
   return {
+    listening: () => queues.size > 0 || taps.length > 0,
     publish: (build) => {
-      if (queues.size === 0) return
+      if (queues.size === 0 && taps.length === 0) return
       const event = build()
+      for (const tap of taps) tap(event)
       for (const queue of queues) Queue.offerUnsafe(queue, event)
     },
     stream: Stream.callback<A>(

@@ -86,6 +86,7 @@ const callback = Schema.declare((u: unknown): u is Callback => typeof u === "fun
 })
 
 const Options = Schema.Struct({
+  name: Schema.NonEmptyString.pipe(Schema.withDecodingDefault(Effect.succeed("python"))),
   size: whole(1, 1_024, 2),
   concurrency: whole(1, 10_000, 1),
   python: Schema.optional(Schema.NonEmptyString),
@@ -127,6 +128,9 @@ const Options = Schema.Struct({
     Schema.withDecodingDefault(Effect.succeed("pickle" as const))
   ),
   sweep: Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(true))),
+  metrics: Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false))),
+  spans: Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false))),
+  history: whole(0, 1_000_000, 0),
   output: Schema.Literals(["log", "ignore"]).pipe(Schema.withDecodingDefault(Effect.succeed("log" as const))),
   connect: Schema.optional(
     Schema.declare((u: unknown): u is Connect => typeof u === "function", { expected: "a function" })

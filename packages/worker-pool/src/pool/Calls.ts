@@ -14,6 +14,7 @@ import type * as Codec from "../protocol/Codec.ts"
 import type { Payload } from "../protocol/Frame.ts"
 import * as Json from "../protocol/Json.ts"
 import type { StreamAssignment } from "../worker/Assignment.ts"
+import type { CallWatch, Watched } from "./CallWatch.ts"
 import type { Dispatcher } from "./Dispatcher.ts"
 import type { Deadline, Request } from "./Request.ts"
 import * as Reentry from "./Reentry.ts"
@@ -72,12 +73,16 @@ export interface Prepared {
   readonly retried: <A>(once: Effect.Effect<A, CallError>) => Effect.Effect<A, CallError>
 }
 
-/** Encodes a call, or says why it cannot be sent. These `waiting` wait for the fiber that makes it; `credit` makes it a stream. */
+/**
+ * Encodes a call, or says why it cannot be sent. These `waiting` wait for the fiber that makes it; `credit` makes it a stream; `watched` is
+ * told of its way.
+ */
 export type Prepare = (
   callee: Callee,
   args: ReadonlyArray<unknown>,
   options: CallOptions,
   waiting: Reentry.Waiting | undefined,
+  watched: Watched | undefined,
   credit?: number
 ) => Prepared | InvalidCall
 
@@ -106,7 +111,7 @@ export const prepare = (options: {
     onRetry: (attempt) => options.onRetry(attempt.number, attempt.error)
   })
 
-  return (callee, args, callOptions, waiting, credit) => {
+  return (callee, args, callOptions, waiting, watched, credit) => {
     const refused = options.refusal(callee)
     if (refused !== undefined) return invalid(callee.label, "target", refused, "no")
     const closing = callee.kind === Kind.Request.close
@@ -129,27 +134,32 @@ export const prepare = (options: {
         : encoded.payload({
             deadline: deadline === undefined ? undefined : Math.max(0, deadline.at - now),
             session,
-            credit
+            credit,
+            trace: watched?.trace
           })
     return {
       deferred: reentry !== undefined,
-      request: (settle, stream) => ({
-        kind: callee.kind,
-        target: callee.label,
-        // CLOSE has no values, and is JSON like all that is between the two halves themselves.
-        codec: callee.kind === Kind.Request.close ? 1 : codec.id,
-        payload,
-        session: callee.session,
-        waiting,
-        deadline,
-        runLimit: callee.patientFor ?? Number.POSITIVE_INFINITY,
-        patient: callee.patientFor !== undefined,
-        stream,
-        settle,
-        order: arrivals++,
-        place: Requests.NEW,
-        timers: []
-      }),
+      request: (settle, stream) => {
+        watched?.tried()
+        return {
+          kind: callee.kind,
+          target: callee.label,
+          // CLOSE has no values, and is JSON like all that is between the two halves themselves.
+          codec: callee.kind === Kind.Request.close ? 1 : codec.id,
+          payload,
+          session: callee.session,
+          waiting,
+          deadline,
+          runLimit: callee.patientFor ?? Number.POSITIVE_INFINITY,
+          patient: callee.patientFor !== undefined,
+          stream,
+          settle,
+          given: watched?.given,
+          order: arrivals++,
+          place: Requests.NEW,
+          timers: []
+        }
+      },
       // A session's state may have changed: only its user knows whether a call can be repeated.
       retried: (once) =>
         callee.session === undefined
@@ -163,21 +173,36 @@ export const prepare = (options: {
 }
 
 /** Makes the function behind every call of a pool. */
-export const make =
-  (prepare: Prepare, dispatcher: Dispatcher): Invoke =>
-  (callee, args, callOptions) =>
-    Effect.withFiber((fiber) => {
-      const call = prepare(callee, args, callOptions, fiber.getRef(Reentry.Waiting))
-      if ("_tag" in call) return Effect.fail(call)
-      const once = Effect.callback<unknown, CallError>((resume) => {
-        const request = call.request(resume)
-        dispatcher.submit(request)
-        return Effect.sync(() => dispatcher.abandon(request))
-      })
-      if (call.deferred) return Effect.forkDetach(once)
-      const value = call.retried(once)
-      return callOptions.result === undefined ? value : checked(callee.label, callOptions.result, value)
+export const make = (prepare: Prepare, dispatcher: Dispatcher, watch: CallWatch): Invoke => {
+  const run = (
+    callee: Callee,
+    args: ReadonlyArray<unknown>,
+    callOptions: Partial<CheckedCallOptions<unknown>>,
+    waiting: Reentry.Waiting | undefined,
+    watched: Watched | undefined
+  ): Effect.Effect<unknown, CallError> => {
+    const call = prepare(callee, args, callOptions, waiting, watched)
+    if ("_tag" in call) return Effect.fail(call)
+    const once = Effect.callback<unknown, CallError>((resume) => {
+      const request = call.request(resume)
+      dispatcher.submit(request)
+      return Effect.sync(() => dispatcher.abandon(request))
     })
+    if (call.deferred) return Effect.forkDetach(once)
+    const value = call.retried(once)
+    return callOptions.result === undefined ? value : checked(callee.label, callOptions.result, value)
+  }
+  return (callee, args, callOptions) =>
+    watch.spanned(callee, (span) =>
+      Effect.withFiber((fiber) => {
+        const watched = watch.begin(callee, span)
+        const value = run(callee, args, callOptions, fiber.getRef(Reentry.Waiting), watched)
+        return watched === undefined
+          ? value
+          : Effect.onExit(value, (exit) => Effect.sync(() => watched.ended(exit)))
+      })
+    )
+}
 
 /** The moment a call must be done that is made now. */
 export const deadlineOf = (input: Duration.Input | undefined, timers: Timers): Deadline | undefined => {

@@ -127,6 +127,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       }
     })
     request.place = { _tag: "Running", worker, id }
+    request.given?.(worker.id, now)
   }
 
   // The limits of its wait go on: the worker may be busy for longer than it seems.

@@ -46,6 +46,8 @@ export interface Request {
   readonly stream: StreamAssignment | undefined
   /** Told exactly once; for a stream, with what its generator returned. */
   readonly settle: (result: Effect.Effect<unknown, CallError>) => void
+  /** Told each time a worker gets it. */
+  readonly given?: ((worker: string, now: number) => void) | undefined
   /** Order of arrival. */
   readonly order: number
   place: Place

@@ -11,6 +11,7 @@ import * as Codec from "../protocol/Codec.ts"
 import type { Frame, ProtocolViolation } from "../protocol/Frame.ts"
 import * as Calls from "./Calls.ts"
 import type { CallOptions, Callee, Prepare, Prepared } from "./Calls.ts"
+import type { CallWatch, Watched } from "./CallWatch.ts"
 import type { Dispatcher } from "./Dispatcher.ts"
 import * as Inbox from "./Inbox.ts"
 import * as Reentry from "./Reentry.ts"
@@ -50,20 +51,37 @@ export const DEFAULT_CREDIT = 64
 export const MAX_CREDIT = 65_536
 
 /** Makes the function behind every stream of a pool. Each run of a stream is a call of its own; the consumer's end cancels it. */
-export const make =
-  (prepare: Prepare, dispatcher: Dispatcher): OpenStream =>
-  (callee, args, options) => {
-    const items = Stream.unwrap(
-      Effect.withFiber((fiber) => {
-        const credit = checkedCredit(options.credit)
-        const call = prepare(callee, args, options, fiber.getRef(Reentry.Waiting), credit)
-        return "_tag" in call ? Effect.fail(call) : open(dispatcher, call, credit, options.onReturn)
-      })
-    )
+export const make = (prepare: Prepare, dispatcher: Dispatcher, watch: CallWatch): OpenStream => {
+  const run = (
+    callee: Callee,
+    args: ReadonlyArray<unknown>,
+    options: Partial<CheckedStreamOptions<unknown>>,
+    waiting: Reentry.Waiting | undefined,
+    watched: Watched | undefined
+  ): Stream.Stream<unknown, CallError> => {
+    const credit = checkedCredit(options.credit)
+    const call = prepare(callee, args, options, waiting, watched, credit)
+    if ("_tag" in call) return Stream.fail(call)
+    const items = Stream.unwrap(open(dispatcher, call, credit, options.onReturn))
     return options.item === undefined
       ? items
       : Stream.mapEffect(items, Calls.check(callee.label, "an item", options.item))
   }
+  return (callee, args, options) =>
+    Stream.unwrap(
+      watch.spannedScoped(callee, (span) =>
+        Effect.withFiber((fiber) => {
+          const watched = watch.begin(callee, span)
+          const items = run(callee, args, options, fiber.getRef(Reentry.Waiting), watched)
+          return Effect.succeed(
+            watched === undefined
+              ? items
+              : Stream.onExit(items, (exit) => Effect.sync(() => watched.ended(exit)))
+          )
+        })
+      )
+    )
+}
 
 /** Starts the call, and waits for its first item or its end: an error before that is the call's, and may be tried again. */
 const open = (

@@ -26,6 +26,8 @@ export interface CallOptions {
   readonly session?: string | undefined
   /** With this the call is a stream: how many items may be sent at first. */
   readonly credit?: number | undefined
+  /** W3C's `traceparent` of the span that it belongs to; ASCII, under 256 characters. */
+  readonly trace?: string | undefined
 }
 
 /** A call whose arguments are bytes already. */
@@ -115,44 +117,45 @@ const lengthOf = (parts: ReadonlyArray<Uint8Array>): number =>
   parts.reduce((sum, part) => sum + part.byteLength, 0)
 
 const optionsOf = (options: CallOptions): { readonly [name: string]: Json.Json } | null => {
-  const { credit, deadline, session } = options
+  const { credit, deadline, session, trace } = options
   if (isEmpty(options)) return null
   return {
     ...(deadline === undefined ? {} : { deadline }),
     ...(session === undefined ? {} : { session }),
-    ...(credit === undefined ? {} : { credit })
+    ...(credit === undefined ? {} : { credit }),
+    ...(trace === undefined ? {} : { trace })
   }
 }
 
-const isEmpty = ({ credit, deadline, session }: CallOptions): boolean =>
-  deadline === undefined && session === undefined && credit === undefined
+const isEmpty = ({ credit, deadline, session, trace }: CallOptions): boolean =>
+  deadline === undefined && session === undefined && credit === undefined && trace === undefined
 
 const NO_OPTIONS = Uint8Array.of(Op.NONE, Op.TUPLE2, Op.STOP)
 
 // Without the memo, which belongs to the call.
 const pickledOptions = (options: CallOptions): Uint8Array => {
   if (isEmpty(options)) return NO_OPTIONS
-  const { credit, deadline, session } = options
+  const { credit, deadline, session, trace } = options
   const key = session === undefined ? EMPTY : text(session)
-  const bytes = new Uint8Array(64 + key.length)
+  const bytes = new Uint8Array(80 + key.length + (trace?.length ?? 0))
   const view = new DataView(bytes.buffer)
   let at = 0
   const byte = (value: number): void => void (bytes[at++] = value)
-  const name = (value: string): void => {
+  const short = (value: string): void => {
     byte(Op.SHORT_BINUNICODE)
     byte(value.length)
     for (let index = 0; index < value.length; index++) byte(value.charCodeAt(index))
   }
   byte(Op.EMPTY_DICT)
   if (deadline !== undefined) {
-    name("deadline")
+    short("deadline")
     byte(Op.BINFLOAT)
     view.setFloat64(at, deadline)
     at += 8
     byte(Op.SETITEM)
   }
   if (session !== undefined) {
-    name("session")
+    short("session")
     byte(Op.BINUNICODE)
     view.setUint32(at, key.length, true)
     bytes.set(key, at + 4)
@@ -160,10 +163,15 @@ const pickledOptions = (options: CallOptions): Uint8Array => {
     byte(Op.SETITEM)
   }
   if (credit !== undefined) {
-    name("credit")
+    short("credit")
     byte(Op.BININT)
     view.setInt32(at, credit, true)
     at += 4
+    byte(Op.SETITEM)
+  }
+  if (trace !== undefined) {
+    short("trace")
+    short(trace)
     byte(Op.SETITEM)
   }
   byte(Op.TUPLE2)

@@ -311,10 +311,12 @@ it.effect("events tell a worker's whole life, in order", () =>
       [
         "1.1 ready busy",
         "1.1 busy ready",
+        "CallEnded",
         "1.1 ready busy",
         "1.1 busy terminating",
         "1.1 terminating terminated",
         "WorkerGone",
+        "CallEnded",
         "1.2 initializing ready",
         "WorkerReady"
       ]

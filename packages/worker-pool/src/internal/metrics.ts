@@ -1,0 +1,123 @@
+/**
+ * The metrics of a pool. Their labels are few and known beforehand: the pool, how a call ended, how a worker stands. Targets, keys of
+ * sessions and workers are no labels, since their number has no bound.
+ */
+import type * as Context from "effect/Context"
+import * as Metric from "effect/Metric"
+import type { PoolEvent } from "../PoolEvent.ts"
+import type { WorkerState } from "../worker/WorkerState.ts"
+
+/** What is true of a pool at one moment. */
+export interface Standing {
+  readonly queued: number
+  readonly running: number
+  readonly sessions: number
+  readonly states: Iterable<WorkerState>
+  /** Resident memory of all workers, in bytes. */
+  readonly memory: number
+}
+
+/** The metrics of one pool. */
+export interface Metrics {
+  /** Counts what happens. */
+  readonly count: (event: PoolEvent) => void
+  /** Takes down what is true now. */
+  readonly sample: (standing: Standing) => void
+}
+
+// From 0.1 ms to 52 s, each bound twice the one before.
+const boundaries = Metric.exponentialBoundaries({ start: 0.1, factor: 2, count: 20 })
+
+const calls = Metric.counter("worker_pool_calls", { description: "Calls that ended, by outcome" })
+const took = Metric.histogram("worker_pool_call_milliseconds", {
+  description: "From the call to its end, wait and retries included",
+  boundaries
+})
+const waited = Metric.histogram("worker_pool_queue_milliseconds", {
+  description: "From the call until a worker had it",
+  boundaries
+})
+const retries = Metric.counter("worker_pool_retries", { description: "Calls that were tried again" })
+const starts = Metric.counter("worker_pool_starts", {
+  description: "Starts of workers, by outcome: ready, failed"
+})
+const ends = Metric.counter("worker_pool_ends", { description: "Workers that were ready and are gone" })
+const lost = Metric.counter("worker_pool_sessions_lost", {
+  description: "Sessions that went with their worker"
+})
+const workers = Metric.gauge("worker_pool_workers", { description: "Workers, by state" })
+const queued = Metric.gauge("worker_pool_queued", { description: "Calls that wait for a worker" })
+const running = Metric.gauge("worker_pool_running", { description: "Calls that run" })
+const sessions = Metric.gauge("worker_pool_sessions", { description: "Open sessions" })
+const memory = Metric.gauge("worker_pool_memory_bytes", { description: "Resident memory of all workers" })
+
+/** `context` says which registry counts. */
+export const make = (pool: string, context: Context.Context<never>): Metrics => {
+  const plain = <S>(metric: Metric.Metric<number, S>): ((value: number) => void) => {
+    const own = Metric.withAttributes(metric, { pool })
+    return (value) => own.updateUnsafe(value, context)
+  }
+  const labelled = <S>(metric: Metric.Metric<number, S>, label: string) => {
+    const made = new Map<string, Metric.Metric<number, S>>()
+    return (name: string, value: number): void => {
+      const known = made.get(name)
+      const own = known ?? Metric.withAttributes(metric, { pool, [label]: name })
+      if (known === undefined) made.set(name, own)
+      own.updateUnsafe(value, context)
+    }
+  }
+  const call = labelled(calls, "outcome")
+  const start = labelled(starts, "outcome")
+  const state = labelled(workers, "state")
+  const one = {
+    took: plain(took),
+    waited: plain(waited),
+    retry: plain(retries),
+    end: plain(ends),
+    lost: plain(lost)
+  }
+  const now = {
+    queued: plain(queued),
+    running: plain(running),
+    sessions: plain(sessions),
+    memory: plain(memory)
+  }
+
+  return {
+    count: (event) => {
+      switch (event._tag) {
+        case "CallEnded":
+          call(event.outcome, 1)
+          one.took(event.took)
+          return one.waited(event.waited)
+        case "CallRetried":
+          return one.retry(1)
+        case "WorkerReady":
+          return start("ready", 1)
+        case "StartFailed":
+          return start("failed", 1)
+        case "WorkerGone":
+          return one.end(1)
+        case "SessionLost":
+          return one.lost(1)
+        default:
+      }
+    },
+    sample: (standing) => {
+      now.queued(standing.queued)
+      now.running(standing.running)
+      now.sessions(standing.sessions)
+      now.memory(standing.memory)
+      const counts: Record<WorkerState, number> = {
+        initializing: 0,
+        ready: 0,
+        busy: 0,
+        draining: 0,
+        terminating: 0,
+        terminated: 0
+      }
+      for (const one of standing.states) counts[one]++
+      for (const [name, count] of Object.entries(counts)) state(name, count)
+    }
+  }
+}
