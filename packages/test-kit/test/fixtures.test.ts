@@ -26,6 +26,7 @@ describe("a child process", () => {
       // Deno tells of the first signal that a child was sent, whatever ended it.
       const signal = "Deno" in globalThis ? "SIGTERM" : "SIGKILL"
       assert.deepStrictEqual([state(), value.signalCode], ["released", signal])
+      assert.throws(() => process.kill(value.pid ?? 0, 0), /ESRCH/)
     })
   )
 
