@@ -213,6 +213,19 @@ describe("calls that wait for a busy target", () => {
   )
 })
 
+it.effect("a target that is busy at every other look holds nobody in a loop", () =>
+  Effect.gen(function* () {
+    let looks = 0
+    const affinity = yield* single({ busy: () => looks++ % 2 === 0 })
+    const calls = yield* Effect.forEach(Array.from({ length: 10 }), () => resolving(affinity))
+    for (let i = 0; i < 7; i++) yield* affinity.recheck("w")
+    assert.isBelow(looks, 200)
+    yield* TestClock.adjust("5 seconds")
+    for (const call of calls) assert.isDefined(call.pollUnsafe())
+    assert.deepInclude(yield* affinity.stats, quiet)
+  })
+)
+
 describe("a wait ends at once, without the clock,", () => {
   it.effect("when the target goes: a typed loss", () =>
     Effect.gen(function* () {

@@ -231,9 +231,10 @@ export const emitEnded = (table: Table, tag: Ended["_tag"], slot: number, now: n
 /** Warns once when the table has come to be nearly full, and again only after it was well below. */
 export const warnIfNearlyFull = (table: Table, now: number): void => {
   const { maxBindings } = table.settings
-  if (table.warned || table.live < NEARLY_FULL * maxBindings) return
+  // A warning that nobody heard was not given.
+  if (table.emit === undefined || table.warned || table.live < NEARLY_FULL * maxBindings) return
   table.warned = true
-  table.emit?.({ _tag: "NearlyFull", at: now, bindings: table.live, maxBindings })
+  table.emit({ _tag: "NearlyFull", at: now, bindings: table.live, maxBindings })
 }
 
 /** Shares of the bound. */

@@ -115,6 +115,8 @@ export const resolve = (
     return new TargetDraining(key, target.id)
   }
   const waits = rules.busy === "wait" && target.waiters.size > 0 && !inLine
+  // The target may have come to be free unnoticed: then those in line are let in, and this call after them.
+  if (waits) Table.stir(table, target)
   if (waits || Table.isBusy(table, target)) return resolveBusy(table, key, slot, target, rules, now)
   Life.renew(table, slot, now)
   table.counters.hits++
@@ -241,11 +243,7 @@ const resolveBusy = (
   rules: Rules,
   now: number
 ): Answer => {
-  if (rules.busy === "wait") {
-    // It may have come to be free unnoticed: then those in line are let in first, and this call after them.
-    Table.stir(table, target)
-    return target
-  }
+  if (rules.busy === "wait") return target
   const choosing = () => choose(table, key, rules)
   const other = rules.busy === "fail" ? undefined : choosing()
   if (other === undefined) return new TargetBusy(key, target.id, target.load, 0)

@@ -30,3 +30,25 @@ test("bindings expire in real time, and leaving the scope lets the process end",
   assert.equal(stats.bindings, 0)
   assert.equal(stats.expired, 1)
 })
+
+test("a call waits for a busy target in real time, and hooks carry the state", async () => {
+  const program = Effect.gen(function* () {
+    const carried: Array<string> = []
+    const affinity = yield* SessionAffinity.make({
+      busy: (target) => target.load >= 1,
+      restoreState: ({ from, target }) => Effect.sync(() => carried.push(`${from} > ${target}`))
+    })
+    yield* affinity.add("worker-1")
+    const call = affinity.withTarget("user-42", ({ target }) => Effect.as(Effect.sleep("10 millis"), target))
+    assert.deepEqual(yield* Effect.all([call, call, call], { concurrency: "unbounded" }), [
+      "worker-1",
+      "worker-1",
+      "worker-1"
+    ])
+    yield* affinity.remove("worker-1")
+    yield* affinity.add("worker-2")
+    assert.equal(yield* call, "worker-2")
+    assert.deepEqual(carried, ["worker-1 > worker-2"])
+  })
+  await Effect.runPromise(Effect.scoped(program))
+})
