@@ -87,8 +87,15 @@ export interface Options {
         readonly limit?: number | undefined
         /** Longest wait. Default: 10 seconds. */
         readonly timeout?: Duration.Input | undefined
+        /** How many calls of a `fairnessKey` make up its turn, 1 to 10,000. Default: 1 for each. */
+        readonly weights?: { readonly [fairnessKey: string]: number } | undefined
       }
     | undefined
+  /**
+   * Most calls of a function that run at once in this pool, 1 to 10,000, by the target as it is called. More of them wait, and hold up no call
+   * of another function. Calls of sessions are not counted. Default: no limits.
+   */
+  readonly limits?: { readonly [target: string]: number } | undefined
   /** Most sessions open at once. Default: 10,000. */
   readonly maxSessions?: number | undefined
   /** Limit of a worker's start, handshake included. Default: 30 seconds. */

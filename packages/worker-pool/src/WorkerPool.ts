@@ -285,6 +285,8 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       timers,
       limit: settings.queue.limit,
       timeout: settings.queue.timeout,
+      weights: settings.queue.weights,
+      limits: settings.limits,
       workers: () => workers.values(),
       callback: Callbacks.make(settings.callbacks)
     })
@@ -411,10 +413,13 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       maxFrame: settings.maxFrame,
       refusal: ({ kind, session, target }) =>
         settings.strict ? Strict.refusal(exports, kind, target, session !== undefined) : undefined,
-      reentry: (waiting, session) =>
-        Reentry.refusal(waiting, session, {
+      reentry: (waiting, { session, target }) =>
+        Reentry.refusal(waiting, session, target, {
           size: settings.size,
           concurrency: settings.concurrency,
+          limitOf: (function_) =>
+            (Object.hasOwn(settings.limits, function_) ? settings.limits[function_] : undefined) ??
+            Number.POSITIVE_INFINITY,
           has: (worker) => workers.get(worker.id) === worker
         }),
       onRetry: (attempt, error) =>

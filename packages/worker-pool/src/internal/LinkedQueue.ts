@@ -22,16 +22,12 @@ export interface LinkedQueue<A> {
 export const make = <A>(): LinkedQueue<A> => ({ head: undefined, tail: undefined, size: 0 })
 
 /** Puts a value at the end. */
-export const push = <A>(queue: LinkedQueue<A>, value: A): Node<A> => insert(queue, value, undefined)
-
-/** Puts a value before a member of the queue, or at the end. */
-export const insert = <A>(queue: LinkedQueue<A>, value: A, before: Node<A> | undefined): Node<A> => {
-  const previous = before === undefined ? queue.tail : before.previous
-  const node: Node<A> = { value, previous, next: before, queue }
-  if (previous === undefined) queue.head = node
-  else previous.next = node
-  if (before === undefined) queue.tail = node
-  else before.previous = node
+export const push = <A>(queue: LinkedQueue<A>, value: A): Node<A> => {
+  const { tail } = queue
+  const node: Node<A> = { value, previous: tail, next: undefined, queue }
+  if (tail === undefined) queue.head = node
+  else tail.next = node
+  queue.tail = node
   queue.size++
   return node
 }

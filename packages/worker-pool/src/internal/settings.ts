@@ -85,6 +85,12 @@ const callback = Schema.declare((u: unknown): u is Callback => typeof u === "fun
   expected: "a function"
 })
 
+/** A number of calls by name. */
+const counts = Schema.Record(
+  Schema.NonEmptyString,
+  Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 }))
+).pipe(Schema.withDecodingDefault(Effect.succeed({})))
+
 const Options = Schema.Struct({
   name: Schema.NonEmptyString.pipe(Schema.withDecodingDefault(Effect.succeed("python"))),
   size: whole(1, 1_024, 2),
@@ -105,9 +111,12 @@ const Options = Schema.Struct({
   start: Schema.Literals(["auto", "spawn", "zygote"]).pipe(
     Schema.withDecodingDefault(Effect.succeed("auto" as const))
   ),
-  queue: Schema.Struct({ limit: whole(0, 10_000_000, 1_000), timeout: millis(10_000) }).pipe(
-    Schema.withDecodingDefault(Effect.succeed({}))
-  ),
+  queue: Schema.Struct({
+    limit: whole(0, 10_000_000, 1_000),
+    timeout: millis(10_000),
+    weights: counts
+  }).pipe(Schema.withDecodingDefault(Effect.succeed({}))),
+  limits: counts,
   maxSessions: whole(1, 10_000_000, 10_000),
   startTimeout: millis(30_000),
   heartbeat: Schema.Struct({ interval: millis(1_000), killAfter: Schema.optional(Millis) }).pipe(

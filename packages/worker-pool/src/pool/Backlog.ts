@@ -1,28 +1,32 @@
 /**
- * The calls that wait, and which of them a worker takes next: the one that came first, of those it may run. Calls of one session run one
- * at a time and in order, however many calls their worker runs at once.
+ * The calls that wait, and which of them a worker takes next: the first by {@link FairQueue}, of those it may run. Calls of one session run
+ * one at a time and in order, however many calls their worker runs at once; calls of a function with a limit wait beside the others while as
+ * many of them run.
  */
 import * as LinkedQueue from "../internal/LinkedQueue.ts"
 import type { Worker } from "../worker/Worker.ts"
+import * as FairQueue from "./FairQueue.ts"
 import type { Request } from "./Request.ts"
 import type { Entry } from "./Sessions.ts"
 
-/** The calls that wait. */
+/** The calls that wait. Times are the milliseconds of the pool's timers. */
 export interface Backlog {
-  /** Whether the call would have to wait for another one of its session. */
+  /** Whether the call would have to wait for another one of its session, or of its function. */
   readonly mustWait: (request: Request) => boolean
-  /** Puts a call at the end. */
-  readonly add: (request: Request) => void
-  /** Puts a call that any worker may take back where it came from. */
-  readonly putBack: (request: Request) => void
+  /** Puts a call among the others. */
+  readonly add: (request: Request, now: number) => void
+  /** Puts a call that was started back where it came from. */
+  readonly putBack: (request: Request, now: number) => void
   /** A call goes to its worker; its session is taken until {@link Backlog.finish}. */
-  readonly start: (request: Request) => void
-  /** A call was answered, or its worker is gone: the next of its session may run. */
+  readonly start: (request: Request, now: number) => void
+  /** A call was answered, or its worker is gone: the next of its session, or of its function, may run. */
   readonly finish: (request: Request) => void
   /** A call leaves without having run. */
   readonly remove: (request: Request) => void
-  /** The first call that this worker may run; it stays until it is started or removed. */
+  /** The call that this worker shall run next; it stays until it is started or removed. */
   readonly next: (worker: Worker) => Request | undefined
+  /** Whether a call waits that any worker may run now. */
+  readonly hasNext: () => boolean
   /** Every call that any worker may take. */
   readonly shared: () => ReadonlyArray<Request>
   /** Every call that waits for this worker alone. */
@@ -34,39 +38,57 @@ export interface Backlog {
   readonly size: () => number
 }
 
+/** What a backlog is made of. */
+export interface BacklogOptions {
+  /** Calls of each key in a turn; 1 for those not named. */
+  readonly weights: { readonly [key: string]: number }
+  /** Most calls of each function that run at once; no limit for those not named. */
+  readonly limits: { readonly [target: string]: number }
+}
+
 /** The calls of one session: the one whose turn it is runs, or waits for room on the worker; the others wait for it. */
 interface Lane {
   turn: Request | undefined
   readonly line: LinkedQueue.LinkedQueue<Request>
 }
 
+type Group = FairQueue.Group<Request>
+
+/** The calls of one function with a limit. */
+interface Limited {
+  readonly group: Group
+  readonly limit: number
+  /** Those that workers have. */
+  running: number
+}
+
 /** Makes an empty one. */
-export const make = (): Backlog => {
-  const shared = LinkedQueue.make<Request>()
-  const turns = new Map<Worker, LinkedQueue.LinkedQueue<Request>>()
+export const make = (options: BacklogOptions): Backlog => {
+  const queue = FairQueue.make<Request>(options.weights)
+  const free: Group = FairQueue.group()
+  const limited = new Map<string, Limited>(
+    Object.entries(options.limits).map(([target, limit]) => [
+      target,
+      { group: FairQueue.group(), limit, running: 0 }
+    ])
+  )
+  const turns = new Map<Worker, Group>()
   const lanes = new Map<Entry, Lane>()
   let size = 0
+
+  const limitOf = ({ session, target }: Request): Limited | undefined =>
+    session === undefined && limited.size > 0 ? limited.get(target) : undefined
 
   const laneOf = (session: Entry): Lane =>
     lanes.get(session) ?? added(lanes, session, { turn: undefined, line: LinkedQueue.make() })
 
-  const turnsOf = (worker: Worker): LinkedQueue.LinkedQueue<Request> =>
-    turns.get(worker) ?? added(turns, worker, LinkedQueue.make())
+  const turnsOf = (worker: Worker): Group => turns.get(worker) ?? added(turns, worker, FairQueue.group())
 
-  /** The queue of a call that comes last; it may be its turn at once. */
-  const queueFor = (request: Request): LinkedQueue.LinkedQueue<Request> => {
-    const { session } = request
-    if (session === undefined) return shared
-    const lane = laneOf(session)
-    if (lane.turn !== undefined) return lane.line
-    lane.turn = request
-    return turnsOf(session.worker)
-  }
-
-  const takeOut = (request: Request): void => {
-    if (request.place._tag !== "Queued") return
-    LinkedQueue.remove(request.place.node)
-    size--
+  const enter = (group: Group, request: Request, now: number): void => {
+    const { arrivedAt = now, key, order, priority } = request
+    request.arrivedAt = arrivedAt
+    const member = FairQueue.add(queue, group, { value: request, key, priority, arrivedAt, order }, now)
+    request.place = { _tag: "Queued", member }
   }
 
   const endTurn = (request: Request): void => {
@@ -76,52 +98,86 @@ export const make = (): Backlog => {
     const next = (lane.turn = LinkedQueue.shift(lane.line))
     if (next === undefined) return void lanes.delete(session)
     // It came before others that wait for this worker already.
-    insert(turnsOf(session.worker), next)
+    enter(turnsOf(session.worker), next, next.arrivedAt ?? 0)
+  }
+
+  const allOf = (groups: Iterable<Group>): Array<Request> => [...groups].flatMap(FairQueue.values)
+  const sharedGroups = (): Array<Group> => [free, ...[...limited.values()].map(({ group }) => group)]
+
+  /** The first of those that any worker may run, and `other`. */
+  const firstShared = (other?: FairQueue.Member<Request>): FairQueue.Member<Request> | undefined => {
+    let best = FairQueue.first(free, other)
+    for (const { group, limit, running } of limited.values())
+      if (running < limit) best = FairQueue.first(group, best)
+    return best
   }
 
   return {
-    mustWait: ({ session }) => session !== undefined && lanes.has(session),
-    add: (request) => {
-      request.place = { _tag: "Queued", node: LinkedQueue.push(queueFor(request), request) }
+    mustWait: (request) => {
+      const { session } = request
+      if (session !== undefined) return lanes.has(session)
+      const own = limitOf(request)
+      return own !== undefined && own.running >= own.limit
+    },
+    add: (request, now) => {
+      const { session } = request
+      size++
+      if (session === undefined) return enter(limitOf(request)?.group ?? free, request, now)
+      const lane = laneOf(session)
+      if (lane.turn !== undefined) {
+        request.arrivedAt = now
+        request.place = { _tag: "Behind", node: LinkedQueue.push(lane.line, request) }
+        return
+      }
+      lane.turn = request
+      enter(turnsOf(session.worker), request, now)
+    },
+    putBack: (request, now) => {
+      enter(limitOf(request)?.group ?? free, request, now)
       size++
     },
-    putBack: (request) => {
-      insert(shared, request)
-      size++
+    start: (request, now) => {
+      const { place, session } = request
+      if (place._tag === "Queued") {
+        FairQueue.take(queue, place.member, now)
+        size--
+      }
+      if (session !== undefined) laneOf(session).turn = request
+      const own = limitOf(request)
+      if (own !== undefined) own.running++
     },
-    start: (request) => {
-      takeOut(request)
-      if (request.session !== undefined) laneOf(request.session).turn = request
+    finish: (request) => {
+      const own = limitOf(request)
+      if (own !== undefined) own.running--
+      endTurn(request)
     },
-    finish: endTurn,
     remove: (request) => {
-      takeOut(request)
+      const { place } = request
+      if (place._tag === "Queued") FairQueue.remove(queue, place.member)
+      else if (place._tag === "Behind") LinkedQueue.remove(place.node)
+      else return
+      size--
       endTurn(request)
     },
     next: (worker) => {
-      const own = turns.get(worker)?.head?.value
-      const any = shared.head?.value
-      return own === undefined || (any !== undefined && any.order < own.order) ? any : own
+      const own = turns.get(worker)
+      return firstShared(own === undefined ? undefined : FairQueue.first(own))?.value
     },
-    shared: () => LinkedQueue.values(shared),
+    hasNext: () => firstShared() !== undefined,
+    shared: () => allOf(sharedGroups()),
     pinnedTo: (worker) => [
-      ...LinkedQueue.values(turnsOf(worker)),
+      ...allOf([turnsOf(worker)]),
       ...[...lanes].flatMap(([session, { line }]) =>
         session.worker === worker ? LinkedQueue.values(line) : []
       )
     ],
     forget: (worker) => void turns.delete(worker),
-    all: () =>
-      [shared, ...turns.values(), ...[...lanes.values()].map(({ line }) => line)].flatMap(LinkedQueue.values),
+    all: () => [
+      ...allOf([...sharedGroups(), ...turns.values()]),
+      ...[...lanes.values()].flatMap(({ line }) => LinkedQueue.values(line))
+    ],
     size: () => size
   }
-}
-
-/** Puts a call among others by its order of arrival. */
-const insert = (queue: LinkedQueue.LinkedQueue<Request>, request: Request): void => {
-  let before = queue.head
-  while (before !== undefined && before.value.order < request.order) before = before.next
-  request.place = { _tag: "Queued", node: LinkedQueue.insert(queue, request, before) }
 }
 
 const added = <K, V>(map: Map<K, V>, key: K, value: V): V => {

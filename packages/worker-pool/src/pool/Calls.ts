@@ -32,6 +32,16 @@ export interface CallOptions {
    * not touched by a death. Default: false.
    */
   readonly idempotent?: boolean | undefined
+  /**
+   * How much earlier than others it gets a worker, while calls wait: each step counts as a second of waiting. A whole number from -1,000 to
+   * 1,000. Default: 0.
+   */
+  readonly priority?: number | undefined
+  /**
+   * Whose call it is, such as a tenant or a user. Keys take turns, so that one with many calls waiting does not hold up another. Default: all
+   * calls without one are of one key.
+   */
+  readonly fairnessKey?: string | undefined
 }
 
 /** Options of a call that checks its result. */
@@ -95,7 +105,7 @@ export const prepare = (options: {
   /** Why such a call may not be made at all; `undefined` if it may. */
   readonly refusal: (callee: Callee) => string | undefined
   /** Why a call would wait for itself, when these wait for the fiber that makes it; `undefined` if it would not. */
-  readonly reentry: (waiting: Reentry.Waiting, session: Entry | undefined) => string | undefined
+  readonly reentry: (waiting: Reentry.Waiting, callee: Callee) => string | undefined
   readonly onRetry: (attempt: number, error: CallError) => void
 }): Prepare => {
   const { codec, timers } = options
@@ -115,7 +125,7 @@ export const prepare = (options: {
     const refused = options.refusal(callee)
     if (refused !== undefined) return invalid(callee.label, "target", refused, "no")
     const closing = callee.kind === Kind.Request.close
-    const reentry = waiting === undefined ? undefined : options.reentry(waiting, callee.session)
+    const reentry = waiting === undefined ? undefined : options.reentry(waiting, callee)
     if (reentry !== undefined && !closing) return invalid(callee.label, "reentry", reentry, "no")
     const encoded = codec.call(callee.target, args, callOptions.kwargs)
     if ("_tag" in encoded) {
@@ -126,6 +136,8 @@ export const prepare = (options: {
       const detail = `args have ${encoded.size} bytes, maxFrame allows ${options.maxFrame}`
       return invalid(callee.label, "arguments", detail, "no")
     }
+    const { fairnessKey: key, priority = 0 } = callOptions
+    checkOrder(priority, key)
     const deadline = callee.deadline ?? deadlineOf(callOptions.deadline, timers)
     const session = callee.session?.name
     const payload = (now: number): Payload =>
@@ -156,6 +168,9 @@ export const prepare = (options: {
           settle,
           given: watched?.given,
           order: arrivals++,
+          key,
+          priority,
+          arrivedAt: undefined,
           place: Requests.NEW,
           timers: []
         }
@@ -202,6 +217,18 @@ export const make = (prepare: Prepare, dispatcher: Dispatcher, watch: CallWatch)
           : Effect.onExit(value, (exit) => Effect.sync(() => watched.ended(exit)))
       })
     )
+}
+
+/** The most that a priority can be, either way. */
+export const MAX_PRIORITY = 1_000
+
+const checkOrder = (priority: number, key: string | undefined): void => {
+  if (!Number.isInteger(priority) || Math.abs(priority) > MAX_PRIORITY)
+    throw new TypeError(
+      `call: priority must be a whole number from -${MAX_PRIORITY} to ${MAX_PRIORITY}, not ${String(priority)}`
+    )
+  if (key !== undefined && (typeof key !== "string" || key === ""))
+    throw new TypeError(`call: fairnessKey must be a text that is not empty, not ${JSON.stringify(key)}`)
 }
 
 /** The moment a call must be done that is made now. */

@@ -1,6 +1,6 @@
 /**
- * Gives calls to workers: first come, first served; a session's calls wait for its own worker. Synchronous, in callbacks: a call that
- * finds a worker with room passes through without a queue, a fiber or a timer.
+ * Gives calls to workers, those that wait in the order of the {@link Backlog}; a session's calls wait for its own worker. Synchronous, in
+ * callbacks: a call that finds a worker with room passes through without a queue, a fiber or a timer.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -40,7 +40,7 @@ export interface Dispatcher {
 }
 
 /** What a dispatcher is made of. */
-export interface DispatcherOptions {
+export interface DispatcherOptions extends Backlog.BacklogOptions {
   readonly timers: Timers
   /** Most calls that wait. */
   readonly limit: number
@@ -54,7 +54,7 @@ export interface DispatcherOptions {
 /** Makes a dispatcher. */
 export const make = (options: DispatcherOptions): Dispatcher => {
   const { timers } = options
-  const backlog = Backlog.make()
+  const backlog = Backlog.make(options)
   // Workers with room for another call. One that drains or stops stays here until it is met.
   const open = new Set<Worker>()
   // Calls that workers have, running or sent ahead.
@@ -70,7 +70,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
   }
 
   const leave = (request: Request): void => {
-    if (request.place._tag === "Queued") backlog.remove(request)
+    backlog.remove(request)
     request.place = Requests.SETTLED
     for (const timer of request.timers) timers.cancel(timer)
   }
@@ -79,13 +79,12 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     settle(request, Effect.fail(stackless(build)))
 
   const run = (request: Request, worker: Worker): void => {
-    const waited = request.place._tag === "Queued"
-    backlog.start(request)
-    if (waited) {
+    const now = timers.now()
+    backlog.start(request, now)
+    if (request.timers.length > 0) {
       for (const timer of request.timers) timers.cancel(timer)
       request.timers = []
     }
-    const now = timers.now()
     limitRun(request, now)
     assign(request, worker, now)
     // Behind the others: of those with the same load, the one that was given a call last is the last to get one.
@@ -116,14 +115,18 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       payload: request.payload(now),
       target: request.target,
       callback: (name, args) =>
-        options.callback(name, args, Reentry.enter(worker, request.session, request.waiting)),
+        options.callback(name, args, Reentry.enter(worker, request.session, request.target, request.waiting)),
       stream: streamOf(request),
       settle: (outcome: Outcome) => {
         assigned--
         backlog.finish(request)
         if (outcome._tag === "NotBegun") return { resume: () => submitAgain(request), broken: undefined }
         const { broken, result } = Requests.interpret(request, worker.id, outcome)
-        return { resume: () => settle(request, result), broken }
+        const resume = (): void => {
+          offerNext()
+          settle(request, result)
+        }
+        return { resume, broken }
       }
     })
     request.place = { _tag: "Running", worker, id }
@@ -132,15 +135,16 @@ export const make = (options: DispatcherOptions): Dispatcher => {
 
   // The limits of its wait go on: the worker may be busy for longer than it seems.
   const sendAhead = (request: Request, worker: Worker): void => {
-    backlog.start(request)
-    assign(request, worker, timers.now())
+    const now = timers.now()
+    backlog.start(request, now)
+    assign(request, worker, now)
   }
 
   // It has waited in a worker for nothing. Its limits still hold.
   const submitAgain = (request: Request): void => {
     if (request.place._tag === "Settled") return
     if (closed) return fail(request, () => poolClosed(request.target))
-    backlog.putBack(request)
+    backlog.putBack(request, timers.now())
     const worker = leastLoaded()
     if (worker !== undefined) return offer(worker)
     const refused = refusal(request.target)
@@ -149,14 +153,15 @@ export const make = (options: DispatcherOptions): Dispatcher => {
 
   const enqueue = (request: Request): void => {
     const queued = backlog.size()
+    const alone = !backlog.hasNext()
     if (queued >= options.limit && !request.patient) {
       return fail(
         request,
         () => new QueueFull({ reason: "limit", target: request.target, queued, waited: Duration.zero })
       )
     }
-    backlog.add(request)
-    if (queued === 0 && request.session === undefined) offerAhead()
+    backlog.add(request, timers.now())
+    if (alone && request.session === undefined) offerAhead()
     const left =
       request.deadline === undefined ? Number.POSITIVE_INFINITY : request.deadline.at - timers.now()
     // One timer is enough: whichever limit comes first ends the wait.
@@ -227,6 +232,13 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     }
   }
 
+  // The end of a call of a function with a limit may let another one run, which then waits for no worker.
+  const offerNext = (): void => {
+    if (backlog.size() === 0 || !backlog.hasNext()) return
+    const worker = leastLoaded()
+    if (worker !== undefined) offer(worker)
+  }
+
   // Nobody has room: the one with the most to spare may take it ahead.
   const offerAhead = (): void => {
     let best: Worker | undefined
@@ -251,7 +263,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
           : enqueue(request)
       }
       const worker = leastLoaded()
-      if (worker !== undefined) return run(request, worker)
+      if (worker !== undefined) return backlog.mustWait(request) ? enqueue(request) : run(request, worker)
       const refused = refusal(request.target)
       if (refused !== undefined) return settle(request, Effect.fail(refused))
       enqueue(request)

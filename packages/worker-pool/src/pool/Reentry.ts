@@ -18,6 +18,7 @@ export interface Lane {
 export interface Waiting {
   readonly worker: Place
   readonly session: Lane | undefined
+  readonly target: string
   /** The call that waits for this one, if this one was made from a callback itself. */
   readonly outer: Waiting | undefined
   /** How many there are. */
@@ -34,9 +35,15 @@ export const Waiting: Context.Reference<Waiting | undefined> = Context.Reference
 export const MAX_DEPTH = 32
 
 /** Adds the call of a callback to those that wait for its fiber. */
-export const enter = (worker: Place, session: Lane | undefined, outer: Waiting | undefined): Waiting => ({
+export const enter = (
+  worker: Place,
+  session: Lane | undefined,
+  target: string,
+  outer: Waiting | undefined
+): Waiting => ({
   worker,
   session,
+  target,
   outer,
   depth: (outer?.depth ?? 0) + 1
 })
@@ -45,11 +52,14 @@ export const enter = (worker: Place, session: Lane | undefined, outer: Waiting |
 export const refusal = (
   waiting: Waiting,
   session: Lane | undefined,
+  target: string,
   pool: {
     /** Workers when all are ready. */
     readonly size: number
     /** Calls that a worker runs at once. */
     readonly concurrency: number
+    /** Calls of a function that run at once. */
+    readonly limitOf: (target: string) => number
     readonly has: (worker: Place) => boolean
   }
 ): string | undefined => {
@@ -61,6 +71,9 @@ export const refusal = (
     return count
   }
   if (session === undefined) {
+    const same = places((one) => one.session === undefined && one.target === target && pool.has(one.worker))
+    if (same >= pool.limitOf(target))
+      return `it is made from a callback that calls of the same function wait for, and no more of them may run (limits)`
     return places(({ worker }) => pool.has(worker)) >= pool.size * pool.concurrency
       ? "it is made from a callback, and every worker waits for that callback"
       : undefined

@@ -15,6 +15,7 @@ import * as Message from "../protocol/Message.ts"
 import type { End } from "../transport/Transport.ts"
 import type { Outcome, StreamAssignment } from "../worker/Assignment.ts"
 import type { Worker } from "../worker/Worker.ts"
+import type * as FairQueue from "./FairQueue.ts"
 import type { Waiting } from "./Reentry.ts"
 import type { Entry } from "./Sessions.ts"
 
@@ -50,6 +51,12 @@ export interface Request {
   readonly given?: ((worker: string, now: number) => void) | undefined
   /** Order of arrival. */
   readonly order: number
+  /** Whose call it is: keys take turns. */
+  readonly key: string | undefined
+  /** Seconds of waiting that it is ahead. */
+  readonly priority: number
+  /** When it began to wait, in milliseconds of the pool's timers; `undefined` if it never did. */
+  arrivedAt: number | undefined
   place: Place
   timers: Array<Timer>
 }
@@ -57,7 +64,9 @@ export interface Request {
 /** Where a call stands. */
 export type Place =
   | { readonly _tag: "New" }
-  | { readonly _tag: "Queued"; readonly node: LinkedQueue.Node<Request> }
+  | { readonly _tag: "Queued"; readonly member: FairQueue.Member<Request> }
+  /** Behind another call of its session. */
+  | { readonly _tag: "Behind"; readonly node: LinkedQueue.Node<Request> }
   /** `id` is its number on the wire. */
   | { readonly _tag: "Running"; readonly worker: Worker; readonly id: number }
   | { readonly _tag: "Settled" }

@@ -113,7 +113,13 @@ const sessionOn = (worker: Worker, key: string): Entry => {
   return entry
 }
 
-const setUp = (options: { readonly limit?: number; readonly timeout?: number } = {}) =>
+const setUp = (
+  options: {
+    readonly limit?: number
+    readonly timeout?: number
+    readonly limits?: { readonly [target: string]: number }
+  } = {}
+) =>
   Effect.gen(function* () {
     const timers = yield* Timers.make
     const workers: Array<FakeWorker> = []
@@ -121,6 +127,8 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
       timers,
       limit: options.limit ?? 10,
       timeout: options.timeout ?? 10_000,
+      weights: {},
+      limits: options.limits ?? {},
       workers: () => workers,
       callback: () => null
     })
@@ -141,11 +149,15 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
         readonly deadline?: number
         readonly runLimit?: number
         readonly after?: () => void
+        readonly key?: string
+        readonly priority?: number
+        /** Default: its name. */
+        readonly target?: string
       } = {}
     ): Request => {
       const request: Request = {
         kind: 2,
-        target: name,
+        target: more.target ?? name,
         codec: 1,
         payload: () => ({ pieces: [new TextEncoder().encode(name)], buffers: [] }),
         session: more.pinned === undefined ? undefined : sessionOn(more.pinned, more.session ?? "key"),
@@ -163,6 +175,9 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
         patient: more.runLimit !== undefined,
         stream: undefined,
         order: order++,
+        key: more.key,
+        priority: more.priority ?? 0,
+        arrivedAt: undefined,
         place: Requests.NEW,
         timers: []
       }
@@ -193,6 +208,8 @@ const setUp = (options: { readonly limit?: number; readonly timeout?: number } =
     }
     return { timers, dispatcher, outcomes, hire, submit, answer, comeBack, die }
   })
+
+const nameOf = (request: Request): string => new TextDecoder().decode(request.payload(0).pieces[0])
 
 const describeOutcome = (exit: Exit.Exit<unknown, CallError>): string => {
   if (Exit.isSuccess(exit)) return `value ${String(exit.value)}`
@@ -412,6 +429,84 @@ describe("limits", () => {
     })
   )
 })
+
+describe("functions with a limit", () => {
+  const limits = { few: 1 }
+
+  it.effect("wait beside the others, and hold up none of them", () =>
+    Effect.gen(function* () {
+      const { answer, dispatcher, hire, outcomes, submit } = yield* setUp({ limits })
+      const [a, b, c] = [hire("a"), hire("b"), hire("c")]
+      for (const name of ["few", "few", "few"]) submit(name, { key: "greedy" })
+      for (const name of ["1", "2", "3"]) submit(name, { key: "greedy" })
+      assert.deepStrictEqual([a.given, b.given, c.given], [["few"], ["1"], ["2"]])
+      answer(b)
+      assert.deepStrictEqual(b.given, ["1", "3"], "the next that may run, though others came before")
+      answer(b)
+      assert.deepStrictEqual([dispatcher.queued(), dispatcher.running()], [2, 2])
+      outcomes.delete("few")
+      answer(a)
+      assert.deepStrictEqual(a.given, ["few", "few"])
+    })
+  )
+
+  it.effect("one runs on another worker as soon as the limit allows it, though its own leaves", () =>
+    Effect.gen(function* () {
+      const { die, hire, outcomes, submit } = yield* setUp({ limits })
+      const [a, b] = [hire("a"), hire("b")]
+      submit("few")
+      submit("few")
+      assert.deepStrictEqual([a.given, b.given], [["few"], []])
+      die(a)
+      assert.deepStrictEqual(b.given, ["few"])
+      assert.deepStrictEqual([...outcomes], [["few", "WorkerLost exit"]])
+    })
+  )
+
+  it.effect("whoever gives up in the middle of it takes no place", () =>
+    Effect.gen(function* () {
+      const { answer, dispatcher, hire, submit, timers } = yield* setUp({ limits, timeout: 300 })
+      const [a, b] = [hire("a"), hire("b")]
+      const running = submit("few")
+      const queued = submit("few", { deadline: 100 })
+      dispatcher.abandon(queued)
+      dispatcher.abandon(running)
+      submit("few")
+      assert.deepStrictEqual([a.given, b.given], [["few"], []], "the first has not ended yet")
+      answer(a)
+      assert.deepStrictEqual([a.given, b.given], [["few", "few"], []])
+      answer(a)
+      assert.deepStrictEqual([dispatcher.queued(), dispatcher.running(), timers.size()], [0, 0, 0])
+    })
+  )
+
+  it.effect("those sent ahead count, and come back as others do", () =>
+    Effect.gen(function* () {
+      const { answer, comeBack, hire, submit } = yield* setUp({ limits: { few: 2 } })
+      const a = hire("a", 1, 4)
+      for (const name of ["1", "few", "few", "few", "2"]) submit(name)
+      assert.deepStrictEqual(a.given, ["1", "few", "few", "2"])
+      comeBack(a, "few")
+      const b = hire("b")
+      assert.deepStrictEqual(b.given, ["few"])
+      answer(b)
+      assert.deepStrictEqual(b.given, ["few", "few"])
+    })
+  )
+})
+
+it.effect("a session's calls take part in the order of priorities and keys, on their own worker", () =>
+  Effect.gen(function* () {
+    const { answer, hire, submit } = yield* setUp()
+    const a = hire("a")
+    submit("0")
+    for (const name of ["greedy 1", "greedy 2", "greedy 3"]) submit(name, { key: "greedy" })
+    submit("session", { pinned: a, key: "mine" })
+    submit("first", { priority: 1 })
+    for (let round = 0; round < 4; round++) answer(a)
+    assert.deepStrictEqual(a.given, ["0", "first", "greedy 1", "session", "greedy 2"])
+  })
+)
 
 describe("what ends something", () => {
   it.effect("waits past all limits, and is told to stop when it runs too long", () =>
@@ -651,7 +746,8 @@ it.effect(
     Effect.gen(function* () {
       const { answer, comeBack, die, dispatcher, hire, outcomes, submit, timers } = yield* setUp({
         limit: 20,
-        timeout: 300
+        timeout: 300,
+        limits: { few: 2 }
       })
       let seed = 11
       // The low bits of such a generator go round in small circles: only the high ones are used.
@@ -662,11 +758,18 @@ it.effect(
       const left = new Set<string>()
       const sessionOf = new Map<string, string>()
       let session: string | undefined
-      for (let step = 0; step < 20_000; step++) {
+      let most = 0
+      for (let step = 0; step < 10_000; step++) {
+        let few = 0
         for (const { calls } of staff) {
-          const keys = [...calls.values()].flatMap(({ name }) => sessionOf.get(name) ?? [])
+          if (calls.size === 0) continue
+          const given = [...calls.values()]
+          const keys = given.flatMap(({ name }) => sessionOf.get(name) ?? [])
           assert.strictEqual(new Set(keys).size, keys.length, "the calls of a session run one at a time")
+          few += given.filter(({ assignment }) => assignment.target === "few").length
         }
+        assert.isAtMost(few, 2)
+        most = Math.max(most, few)
         const worker = staff[random(staff.length)]
         const request = requests[random(requests.length + 1)]
         switch (random(8)) {
@@ -678,7 +781,9 @@ it.effect(
             requests.push(
               submit(`${step}`, {
                 ...(session !== undefined && worker !== undefined ? { pinned: worker, session } : {}),
-                ...(random(3) === 0 ? { deadline: random(200) } : {})
+                ...(random(3) === 0 ? { deadline: random(200) } : {}),
+                ...(random(3) === 0 ? { key: `${random(4)}`, priority: random(3) } : {}),
+                ...(session === undefined && random(4) === 0 ? { target: "few" } : {})
               })
             )
             break
@@ -691,7 +796,7 @@ it.effect(
             break
           case 5:
             if (request !== undefined && request.place._tag !== "Settled") {
-              left.add(request.target)
+              left.add(nameOf(request))
               dispatcher.abandon(request)
             }
             break
@@ -719,9 +824,11 @@ it.effect(
         }
       }
       for (const request of requests) {
-        assert.strictEqual(outcomes.has(request.target), !left.has(request.target), request.target)
+        const name = nameOf(request)
+        assert.strictEqual(outcomes.has(name), !left.has(name), name)
       }
       assert.deepStrictEqual([dispatcher.queued(), dispatcher.running(), timers.size()], [0, 0, 0])
       assert.isAbove(new Set(outcomes.values()).size, 5)
+      assert.strictEqual(most, 2)
     })
 )
