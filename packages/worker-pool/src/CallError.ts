@@ -5,6 +5,7 @@
  *
  * They are made where the fault is seen, once, and never wrapped again.
  */
+import { Category } from "@fireweed/retry"
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
@@ -490,6 +491,12 @@ export const CallError: Schema.Codec<CallError, unknown> = Schema.toCodecJson(
     SessionError
   ])
 )
+
+/**
+ * How bad an error is, by the table of `@fireweed/retry`: `minor` is the caller's to correct, `major` hits this call, `critical` the pool.
+ */
+export const severity = (error: CallError | StartError): Category.Severity =>
+  Category.rules[error.category].severity
 
 /**
  * Builds an error without capturing a stack: where it was made says nothing (a reader of the pipe made it), and a stack costs

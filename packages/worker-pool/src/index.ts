@@ -1,3 +1,4 @@
+export * as Alerts from "./Alerts.ts"
 export * as CallError from "./CallError.ts"
 export type * as PoolEvent from "./PoolEvent.ts"
 export * as Py from "./Py.ts"

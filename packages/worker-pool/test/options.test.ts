@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import { inspect } from "node:util"
 import { decode } from "../src/internal/settings.ts"
 
-describe("options that make no sense are refused by name", () => {
+describe("D66 options that make no sense are refused by name", () => {
   for (const [options, name] of [
     [{ sizes: 2 }, "sizes"],
     [{ size: 0 }, "size"],
@@ -55,7 +55,7 @@ describe("options that make no sense are refused by name", () => {
   )
 })
 
-it("the defaults", () => {
+it("D64 the defaults stand in one place", () => {
   assert.deepStrictEqual(decode({}), {
     name: "python",
     metrics: false,

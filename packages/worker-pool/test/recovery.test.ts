@@ -4,7 +4,7 @@ import * as Decision from "../src/recovery/Decision.ts"
 
 const end = { reason: "exit", exitCode: 1, signal: null, detail: "exited with status 1", stderr: "" } as const
 
-it("a worker that served is replaced at once, and the history is forgotten", () => {
+it("D52 a worker that served is replaced at once, and the history is forgotten", () => {
   assert.deepStrictEqual(Decision.decide({ _tag: "Ended", end, served: 3 }, 7), { delay: 0, fruitless: 0 })
 })
 

@@ -30,7 +30,7 @@ const isDuration = (u: unknown): u is Duration.Input =>
     (duration) => Duration.isFinite(duration) && Duration.isPositive(duration)
   )
 
-const Millis: Schema.Codec<number, Duration.Input> = Schema.declare(isDuration, {
+export const Millis: Schema.Codec<number, Duration.Input> = Schema.declare(isDuration, {
   expected: "a finite duration of more than zero"
 }).pipe(
   Schema.decodeTo(

@@ -175,7 +175,7 @@ describe("a worker that breaks the protocol is replaced, and the call says so", 
   )
 })
 
-describe("a late answer", () => {
+describe("D54 a late answer", () => {
   it.effect("after the deadline reaches nobody, and the worker is kept if it comes within the grace", () =>
     Effect.gen(function* () {
       const { mock, pool } = yield* pooled({
@@ -283,7 +283,7 @@ describe("sessions", () => {
   )
 })
 
-it.effect("two pools know nothing of each other", () =>
+it.effect("D62 two pools know nothing of each other", () =>
   Effect.gen(function* () {
     const first = yield* pooled({ "app:Thing": () => ({ get: () => 1 }) })
     const second = yield* pooled({ "app:Thing": () => ({ get: () => 2 }), "app:die": Behaviour.exit(1) })
