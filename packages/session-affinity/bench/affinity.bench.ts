@@ -1,4 +1,4 @@
-import { Placement, SessionAffinity } from "@fireweed/session-affinity"
+import { SessionAffinity } from "@fireweed/session-affinity"
 import * as Effect from "effect/Effect"
 import type { Case } from "../../../scripts/bench/bench.ts"
 import { bench } from "../../../scripts/bench/bench.ts"
@@ -55,21 +55,6 @@ const overKeys = (count: number): Case => {
   }
 }
 
-const placing = (count: number) => {
-  const targets = Array.from({ length: count }, (_, i) => ({
-    id: `worker-${i}`,
-    weight: 1,
-    load: 0,
-    bindings: 0
-  }))
-  return {
-    name: `rendezvous among ${count}`,
-    run: (n: number) => {
-      for (let i = 0; i < n; i++) Placement.choose(Placement.rendezvous, key(i), targets)
-    }
-  }
-}
-
 export default bench([
   {
     name: "resolve a bound key",
@@ -93,7 +78,5 @@ export default bench([
       name: "withTarget",
       run: (n) => inOneFiber(n, (i) => affinity.withTarget(key(i), Effect.succeed))
     }
-  },
-  { name: "place a key among 32 targets", unit: "us/op", baseline: bareMap, subject: placing(32) },
-  { name: "place a key among 1,000 targets", unit: "us/op", baseline: bareMap, subject: placing(1_000) }
+  }
 ])

@@ -2,7 +2,7 @@
 import type { Measure, Target } from "../Placement.ts"
 import { fmix32, fnv1a } from "./hash.ts"
 
-/** The target that a key prefers, of those that are open to it. */
+/** The target that a key prefers, of those that are open to it: the one whose score `-weight / ln u` is highest. */
 export const highest = <T extends Target>(
   key: string,
   targets: ReadonlyArray<T>,
@@ -10,13 +10,17 @@ export const highest = <T extends Target>(
 ): T | undefined => {
   const state = fnv1a(key)
   let best: T | undefined
-  let bestHash = 0
+  let most = 0
   for (const target of targets) {
     if (isOpen !== undefined && !isOpen(target)) continue
-    const hash = fmix32(fnv1a(target.id, state))
-    if (best !== undefined && !outranks(target, hash, best, bestHash)) continue
+    // Strictly between 0 and 1, so the logarithm is finite and below 0.
+    const u = (fmix32(fnv1a(target.id, state)) + 0.5) / 0x1_0000_0000
+    // Since ln u <= u - 1, most can be told to score less without their logarithm; the rest of 1e-9 is for rounding.
+    if (u < 1 - target.weight / most - 1e-9) continue
+    const score = -target.weight / Math.log(u)
+    if (best !== undefined && (score < most || (score === most && target.id > best.id))) continue
     best = target
-    bestHash = hash
+    most = score
   }
   return best
 }
@@ -39,16 +43,4 @@ export const withinBound = (
   const bound = (c * total) / weights
   // For counts, the same as `count + 1 <= ceil(bound * weight)`; reported loads need not be whole.
   return (target) => target[by] < bound * target.weight
-}
-
-const outranks = (a: Target, hashA: number, b: Target, hashB: number): boolean => {
-  // The score grows with the hash, so that equal weights need no logarithm.
-  const ahead = a.weight === b.weight ? hashA - hashB : score(hashA, a.weight) - score(hashB, b.weight)
-  return ahead > 0 || (ahead === 0 && a.id < b.id)
-}
-
-/** `u` lies strictly between 0 and 1, so the logarithm is finite and below 0. */
-const score = (hash: number, weight: number): number => {
-  const u = (hash + 0.5) / 0x1_0000_0000
-  return -weight / Math.log(u)
 }
