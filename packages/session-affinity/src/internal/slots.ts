@@ -25,6 +25,13 @@ export const DEAD = 1
 const UNUSED = 2
 const FIRST_SLOT = 3
 
+/** Columns of tables that hold nothing yet, which most of them do when they are made: all the same ones. */
+const NO_NUMBERS = new Float64Array(0)
+const NO_TARGETS = new Int32Array(0)
+const NO_STATUS = new Uint32Array(0)
+/** The first length of columns that hold something. */
+const LEAST = 16
+
 const STATE_BITS = 3
 const STATE = 0b111
 const ONE_LEASE = 0b1000
@@ -42,12 +49,12 @@ export class Slots {
   /** Idle bindings, the least recently used first; the same as `ages` where a use renews the age. */
   readonly uses: Links
   private keys: Array<string> = []
-  private epochs = new Float64Array(0)
-  private createdAts = new Float64Array(0)
-  private renewedAts = new Float64Array(0)
-  private targets = new Int32Array(0)
+  private epochs = NO_NUMBERS
+  private createdAts = NO_NUMBERS
+  private renewedAts = NO_NUMBERS
+  private targets = NO_TARGETS
   /** The state, in three bits, and above it the count of leases. */
-  private status = new Uint32Array(0)
+  private status = NO_STATUS
   private size = FIRST_SLOT
   private readonly expected: number
 
@@ -56,7 +63,6 @@ export class Slots {
     this.expected = expected + FIRST_SLOT
     this.ages = new Links(FIRST_SLOT)
     this.uses = oneOrder ? this.ages : new Links(FIRST_SLOT)
-    this.grow(Math.min(this.expected, 16))
   }
 
   /** A free slot, filled with a binding that is in no list yet. */
@@ -64,7 +70,7 @@ export class Slots {
     let slot = this.ages.first(UNUSED)
     if (slot === undefined) {
       slot = this.size++
-      if (slot >= this.status.length) this.grow(this.status.length * 2)
+      if (slot >= this.status.length) this.grow(Math.max(LEAST, this.status.length * 2))
     }
     this.ages.remove(slot)
     this.keys[slot] = binding.key
