@@ -43,3 +43,12 @@ export const codeBlocks = (markdown: string): ReadonlyArray<CodeBlock> => {
 /** The blocks that are programs. */
 export const programs = (markdown: string): ReadonlyArray<CodeBlock> =>
   codeBlocks(markdown).filter(({ language }) => language === "ts" || language === "typescript")
+
+/** The files of Python that go with the programs: blocks that begin with their name, as in `# analysis.py`. */
+export const pythonFiles = (
+  markdown: string
+): ReadonlyArray<{ readonly name: string; readonly code: string }> =>
+  codeBlocks(markdown).flatMap(({ code, language }) => {
+    const name = language === "py" ? /^# (\w+\.py)$/m.exec(code.split("\n", 1)[0] ?? "")?.[1] : undefined
+    return name === undefined ? [] : [{ name, code }]
+  })

@@ -1,12 +1,13 @@
 /**
  * `pnpm pack:check`: does what we would publish work for someone who installs it? Builds and packs every package, lints each
  * tarball (publint, attw), installs them all in an empty project with npm, and runs programs there under Node, and under Deno
- * and Bun where present: one that imports every entry, and the first program of each package's README.
+ * and Bun where present: one that imports every entry, and the first programs of each package's README.
  */
 import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import * as path from "node:path"
-import { programs } from "./markdown.ts"
+import { programs, pythonFiles } from "./markdown.ts"
+import type { CodeBlock } from "./markdown.ts"
 import { run, runOrThrow } from "./process.ts"
 
 interface Manifest {
@@ -65,6 +66,11 @@ const entriesOf = ({ exports, name }: Manifest): ReadonlyArray<string> =>
     .map((entry) => name + entry.slice(1))
     .filter((entry) => !hosted.has(entry))
 
+const firstPrograms = (markdown: string): ReadonlyArray<CodeBlock> => {
+  const all = programs(markdown)
+  return all.filter(({ heading }) => heading === all[0]?.heading)
+}
+
 /** Imports all that a package exports, and refuses an entry that exports nothing. */
 const importAll = (manifest: Manifest): string =>
   entriesOf(manifest)
@@ -99,22 +105,21 @@ try {
     const short = path.basename(manifest.folder)
     writeFileSync(path.join(project, `${short}.ts`), importAll(manifest))
     const readme = path.join(manifest.folder, "README.md")
-    const [first] = existsSync(readme) ? programs(readFileSync(readme, "utf8")) : []
-    // test-kit's programs are tests, which need a runner.
-    const example = short === "test-kit" ? undefined : first
-    if (example !== undefined) writeFileSync(path.join(project, `${short}-readme.ts`), example.code)
+    const text = existsSync(readme) ? readFileSync(readme, "utf8") : ""
+    // The first calls, before any other heading. test-kit's programs are tests, which need a runner.
+    const examples = short === "test-kit" ? [] : firstPrograms(text)
+    const files = examples.map((_, index) => `${short}-readme-${index + 1}.ts`)
+    for (const [index, { code }] of examples.entries())
+      writeFileSync(path.join(project, files[index] ?? ""), code)
+    for (const { code, name } of pythonFiles(text)) writeFileSync(path.join(project, name), code)
     for (const [runtime = "", ...words] of await findRuntimes()) {
       const execute = (file: string) => () =>
         runOrThrow(runtime, [...words, file], { cwd: project, timeout: 60_000 })
       await attempt(`${manifest.name}: imports under ${runtime}`, execute(`${short}.ts`))
-      if (example !== undefined) {
-        await attempt(
-          `${manifest.name}: first program of its README under ${runtime}`,
-          execute(`${short}-readme.ts`)
-        )
-      }
+      for (const [index, file] of files.entries())
+        await attempt(`${manifest.name}: program ${index + 1} of its README under ${runtime}`, execute(file))
     }
-    if (short !== "test-kit" && example === undefined) {
+    if (short !== "test-kit" && examples.length === 0) {
       await attempt(`${manifest.name}: has a README with a program`, () => Promise.reject(new Error(readme)))
     }
   }

@@ -1,7 +1,7 @@
 import { defineConfig } from "tsup"
 
 export default defineConfig({
-  entry: ["src/index.ts", "src/protocol/index.ts", "src/transport/index.ts"],
+  entry: ["src/index.ts", "src/promise/index.ts", "src/protocol/index.ts", "src/transport/index.ts"],
   format: ["esm"],
   target: "es2022",
   platform: "node",

@@ -1,11 +1,11 @@
 /**
- * Every ```ts block of every README is a program that a reader will paste: each is written to a file inside its package, so
+ * Every ```ts block of every README is a program that a reader will paste: each is written to a file inside its package, beside the files of Python, so
  * that it resolves what the package resolves, type-checked, and run by Node as it stands.
  */
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import * as path from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { programs } from "../markdown.ts"
+import { programs, pythonFiles } from "../markdown.ts"
 import { run } from "../process.ts"
 
 const root = path.resolve(import.meta.dirname, "../..")
@@ -31,6 +31,10 @@ beforeAll(() => {
   for (const { code, file } of examples) {
     mkdirSync(path.dirname(file), { recursive: true })
     writeFileSync(file, code)
+  }
+  for (const readme of readmes) {
+    for (const { code, name } of pythonFiles(readFileSync(path.join(root, readme), "utf8")))
+      writeFileSync(path.join(folderOf(readme), name), code)
   }
 })
 afterAll(clear)

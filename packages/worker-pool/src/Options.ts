@@ -36,20 +36,28 @@ export interface Options {
    * `CONDA_PREFIX`, then what `uv python find` says in a project of uv's, then `python3`, then `python` (on Windows also `py`).
    */
   readonly python?: string | undefined
-  /** Working folder of the workers. Default: that of this process. */
-  readonly cwd?: string | undefined
+  /** Working folder of the workers: a path, relative to that of this process, or a URL. Default: that of this process. */
+  readonly cwd?: string | URL | undefined
+  /**
+   * The folder that relative paths in `pythonPath`, `preload` and targets (`./score.py:score`) start from: a path, or a URL. `import.meta.url`
+   * makes it the folder of the module that says so. Default: `cwd`.
+   */
+  readonly root?: string | URL | undefined
   /** Environment variables, added to those of this process. */
   readonly env?: { readonly [name: string]: string } | undefined
-  /** Folders that Python modules are imported from, before Python's own; relative ones start from `cwd`. Default: `cwd`. */
-  readonly pythonPath?: ReadonlyArray<string> | undefined
+  /** Folders that Python modules are imported from, before Python's own; relative ones start from `root`. Default: `root`. */
+  readonly pythonPath?: ReadonlyArray<string | URL> | undefined
   /**
    * What the interpreter must have: names of distributions or modules, with versions as `pip` has them, such as `"pandas>=2,<3"`. It is asked once
    * in this program for each interpreter, environment and folder; what is missing is a `StartError` with the command that installs it.
    * Default: nothing, and nobody is asked.
    */
   readonly requires?: ReadonlyArray<string> | undefined
-  /** Modules that each worker imports before it is ready: what is slow to import, what exposes functions. Default: none. */
-  readonly preload?: ReadonlyArray<string> | undefined
+  /**
+   * Modules that each worker imports before it is ready: what is slow to import, what exposes functions. By name, or as a file or the folder
+   * of a package (`./score.py`, or a URL), which is then imported under its own name, from anywhere. Default: none.
+   */
+  readonly preload?: ReadonlyArray<string | URL> | undefined
   /**
    * Called once in each worker before it is ready, synchronous or `async def`: for models, connections. A worker whose setup fails is not
    * started. Default: none.

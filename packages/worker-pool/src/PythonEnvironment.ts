@@ -10,10 +10,9 @@
  * if (found.requires[0]?.met !== false) throw new Error("expected it to be missing")
  * ```
  */
-import { resolve } from "node:path"
-import process from "node:process"
 import * as Effect from "effect/Effect"
 import type { StartError } from "./CallError.ts"
+import * as Places from "./internal/places.ts"
 import { decode } from "./internal/settings.ts"
 import type { Options } from "./Options.ts"
 import * as Environment from "./transport/Environment.ts"
@@ -24,7 +23,7 @@ export type { PythonEnvironment, Requirement } from "./transport/Environment.ts"
 /** The options of a pool that decide which Python it uses. */
 export type CheckOptions = Pick<
   Options,
-  "python" | "cwd" | "env" | "pythonPath" | "requires" | "startTimeout"
+  "python" | "cwd" | "root" | "env" | "pythonPath" | "requires" | "startTimeout"
 >
 
 /**
@@ -34,8 +33,7 @@ export type CheckOptions = Pick<
 export const check = (options: CheckOptions = {}): Effect.Effect<PythonEnvironment, StartError> =>
   Effect.suspend(() => {
     const settings = decode(options, "PythonEnvironment.check")
-    const cwd = resolve(settings.cwd ?? process.cwd())
-    const wanted = { ...settings, cwd }
+    const wanted = { ...settings, ...Places.make(settings) }
     return Effect.flatMap(Environment.locate(wanted), (interpreter) =>
       Environment.inspect(interpreter, wanted)
     )

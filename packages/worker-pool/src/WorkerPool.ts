@@ -26,7 +26,6 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import { resolve } from "node:path"
 import process from "node:process"
 import { PoolUnavailable } from "./CallError.ts"
 import type { CallError, StartError } from "./CallError.ts"
@@ -34,6 +33,7 @@ import * as Listeners from "./internal/Listeners.ts"
 import * as OutputLog from "./internal/OutputLog.ts"
 import * as Metrics from "./internal/metrics.ts"
 import * as Ring from "./internal/Ring.ts"
+import * as Places from "./internal/places.ts"
 import { decode } from "./internal/settings.ts"
 import * as Timers from "./internal/Timers.ts"
 import type { Options } from "./Options.ts"
@@ -73,8 +73,8 @@ export type { Session } from "./pool/SessionHandle.ts"
 export type { CheckedStreamOptions, StreamOptions } from "./pool/Streams.ts"
 
 /**
- * A function to call: `package.module:function`, with a dotted name for what is inside a class, `/absolute/file.py:function`, or the name
- * of one that Python exposes.
+ * A function to call: `package.module:function`, with a dotted name for what is inside a class; `./file.py:function`, relative to the
+ * option `root`, absolute, or as a `file:` URL; or the name of one that Python exposes.
  */
 export type Target = string
 
@@ -223,12 +223,13 @@ export const layer = (options: Options = {}): Layer.Layer<WorkerPool, StartError
  */
 export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartError, Scope.Scope> =>
   Effect.gen(function* () {
-    const settings = decode(options)
-    const cwd = resolve(settings.cwd ?? process.cwd())
+    const given = decode(options)
+    const places = Places.make(given)
+    const settings = { ...given, ...places }
+    const { cwd, pythonPath: path } = places
     const interpreter =
-      settings.connect === undefined ? yield* Environment.suitable({ ...settings, cwd }) : "custom transport"
+      settings.connect === undefined ? yield* Environment.suitable(settings) : "custom transport"
     const mark = settings.connect === undefined ? yield* Sweep.mark(settings.sweep) : {}
-    const path = settings.pythonPath.map((folder) => resolve(cwd, folder))
 
     const clock = yield* Clock.Clock
     const history = Ring.make<Recorded>(settings.history)
@@ -411,6 +412,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       timers,
       codec: Codec.byName(settings.codec),
       maxFrame: settings.maxFrame,
+      locate: places.target,
       refusal: ({ kind, session, target }) =>
         settings.strict ? Strict.refusal(exports, kind, target, session !== undefined) : undefined,
       reentry: (waiting, { session, target }) =>

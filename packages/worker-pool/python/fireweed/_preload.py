@@ -2,12 +2,13 @@
 
 from ._builtins import __builtins__
 from ._hooks import guarded
-from ._target import load_module
+from ._target import is_path, load_module, load_named
 
 
-def preload(names, after=None):
-    """Import each by its name; `after(name)` is called behind each. The first that fails ends it: `HookFailed` names it."""
-    for name in names:
-        guarded("preload %r" % name, load_module, name)
+def preload(modules, after=None):
+    """Import each, by its name or from its file; `after(module)` is called behind each. The first that fails ends it:
+    `HookFailed` names it."""
+    for module in modules:
+        guarded("preload %r" % module, load_named if is_path(module) else load_module, module)
         if after is not None:
-            after(name)
+            after(module)

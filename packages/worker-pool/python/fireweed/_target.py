@@ -47,7 +47,7 @@ def _resolve(target):
 
 def locate(place, name):
     """What stands under a dotted name in a module or a file."""
-    found = _load_file(place) if _is_path(place) else load_module(place)
+    found = _load_file(place) if is_path(place) else load_module(place)
     for part in name.split("."):
         try:
             found = getattr(found, part)
@@ -56,7 +56,7 @@ def locate(place, name):
     return _callable(found, "%s:%s" % (place, name))
 
 
-def _is_path(place):
+def is_path(place):
     """Whether it can only be the path of a file; without `os.path`, which user code may have changed."""
     return place[:1] in ("/", "\\") or place[1:2] == ":"
 
@@ -81,10 +81,32 @@ def load_module(name):
         raise
 
 
+def load_named(path):
+    """Import a file, or the folder of a package, by its own name from its folder, which is in `sys.path`."""
+    path = os.path.realpath(path)
+    is_package = os.path.isdir(path)
+    file = os.path.join(path, "__init__.py") if is_package else path
+    if not os.path.isfile(file):
+        raise TargetError("no Python file %r" % file)
+    name = os.path.basename(path) if is_package else os.path.splitext(os.path.basename(path))[0]
+    if not name.isidentifier():
+        raise TargetError("%r cannot be imported: %r is not the name of a module; rename it" % (path, name))
+    module = load_module(name)
+    found = getattr(module, "__file__", None)
+    if type(found) is not str or os.path.realpath(found) != file:
+        raise TargetError("%r cannot be imported: the module %r is %s; rename it" % (path, name, found or "built in"))
+    _files[file] = module
+
+
+_files = {}  # path -> what was imported from it by name
+
+
 def _load_file(path):
     from importlib.util import module_from_spec, spec_from_file_location
 
     path = os.path.realpath(path)
+    if path in _files:
+        return _files[path]
     # A name of its own: a file called `json.py` must not become everybody's `json`.
     stem = os.path.splitext(os.path.basename(path))[0].replace(".", "_")
     name = "%s_%08x" % (stem, crc32(os.fsencode(path)))

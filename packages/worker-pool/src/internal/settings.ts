@@ -9,6 +9,7 @@ import type { Callback } from "../Options.ts"
 import { DEFAULT_MAX_FRAME } from "../protocol/Frame.ts"
 import * as Json from "../protocol/Json.ts"
 import type { Connect } from "../transport/Transport.ts"
+import * as Places from "./places.ts"
 
 /** The options as the pool uses them: complete, durations in milliseconds. */
 export type Settings = typeof Options.Type
@@ -91,16 +92,19 @@ const counts = Schema.Record(
   Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 }))
 ).pipe(Schema.withDecodingDefault(Effect.succeed({})))
 
+const place = Schema.declare(Places.isPlace, { expected: "a path or a URL of a file" })
+
 const Options = Schema.Struct({
   name: Schema.NonEmptyString.pipe(Schema.withDecodingDefault(Effect.succeed("python"))),
   size: whole(1, 1_024, 2),
   concurrency: whole(1, 10_000, 1),
   python: Schema.optional(Schema.NonEmptyString),
-  cwd: Schema.optional(Schema.NonEmptyString),
+  cwd: Schema.optional(place),
+  root: Schema.optional(place),
   env: Schema.Record(Schema.String, Schema.String).pipe(Schema.withDecodingDefault(Effect.succeed({}))),
-  pythonPath: Schema.Array(Schema.String).pipe(Schema.withDecodingDefault(Effect.succeed(["."]))),
+  pythonPath: Schema.Array(place).pipe(Schema.withDecodingDefault(Effect.succeed(["."]))),
   requires: Schema.Array(Requirement).pipe(Schema.withDecodingDefault(Effect.succeed([]))),
-  preload: Schema.Array(Schema.NonEmptyString).pipe(Schema.withDecodingDefault(Effect.succeed([]))),
+  preload: Schema.Array(place).pipe(Schema.withDecodingDefault(Effect.succeed([]))),
   setup: hook,
   teardown: hook,
   strict: Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false))),

@@ -102,6 +102,8 @@ export const prepare = (options: {
   readonly codec: Codec.Codec
   /** Largest message, in bytes. */
   readonly maxFrame: number
+  /** Makes the path of a file in a target absolute. */
+  readonly locate: (target: string) => string
   /** Why such a call may not be made at all; `undefined` if it may. */
   readonly refusal: (callee: Callee) => string | undefined
   /** Why a call would wait for itself, when these wait for the fiber that makes it; `undefined` if it would not. */
@@ -127,7 +129,7 @@ export const prepare = (options: {
     const closing = callee.kind === Kind.Request.close
     const reentry = waiting === undefined ? undefined : options.reentry(waiting, callee)
     if (reentry !== undefined && !closing) return invalid(callee.label, "reentry", reentry, "no")
-    const encoded = codec.call(callee.target, args, callOptions.kwargs)
+    const encoded = codec.call(options.locate(callee.target), args, callOptions.kwargs)
     if ("_tag" in encoded) {
       const detail = `${encoded.path} is ${encoded.found}: ${encoded.hint}`
       return invalid(callee.label, "arguments", detail, "no")

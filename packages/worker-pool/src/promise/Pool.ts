@@ -1,0 +1,275 @@
+/**
+ * A pool of Python workers behind promises.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import { InvalidCall } from "../CallError.ts"
+import type { Callback, Options } from "../Options.ts"
+import type { PoolEvent } from "../PoolEvent.ts"
+import type { Exports } from "../protocol/Export.ts"
+import type { Snapshot, Target } from "../WorkerPool.ts"
+import * as WorkerPool from "../WorkerPool.ts"
+import * as CallOption from "./CallOption.ts"
+import type { Items } from "./Items.ts"
+import * as AsyncItems from "./Items.ts"
+import { callback, run } from "./run.ts"
+import { closeOnSignals } from "./signals.ts"
+
+/** Options of a pool: those of `WorkerPool.make`, where all durations may be numbers of milliseconds, and two more. */
+export interface PoolOptions extends Omit<Options, "preload" | "callbacks"> {
+  /**
+   * Modules that each worker imports before it is ready, by file (`./analysis.py`, relative to `root`, or a URL) or by name. Functions of `./analysis.py`
+   * are then called as `analysis:score`. Default: none; modules that are found in `pythonPath` are imported when they are called.
+   */
+  readonly modules?: ReadonlyArray<string | URL> | undefined
+  /** Functions that Python may call by `fireweed.call_parent` while one of its own calls runs; they may be `async`. Default: none. */
+  readonly callbacks?: { readonly [name: string]: Callback } | undefined
+  /**
+   * Whether SIGINT and SIGTERM close the pool, so that `teardown` and sessions are told, within twice `shutdownTimeout` (10 seconds). The program then
+   * ends by that signal, unless others listen to it. A second signal ends it at once. Default: false: the program ends at once, and
+   * its workers with it.
+   */
+  readonly closeOnSignals?: boolean | undefined
+}
+
+/** Options of one call. */
+export interface CallOptions {
+  /** Keyword arguments. */
+  readonly kwargs?: { readonly [name: string]: unknown } | undefined
+  /**
+   * Time for all of it, in milliseconds: the wait for a worker, retries and the work. Then it is cancelled in Python, and rejects with
+   * `DeadlineExceeded`. Default: no limit but the queue's.
+   */
+  readonly timeout?: number | undefined
+  /** Cancels it, in Python too; it rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+  /** Whether the function may run twice: then a call whose worker dies is tried on another, up to four times. Default: false. */
+  readonly idempotent?: boolean | undefined
+}
+
+/** Options of a call that checks its result. */
+export interface CheckedCallOptions<A> extends CallOptions {
+  /** Reads the result, or throws: then the call rejects with `InvalidCall`, reason `result`. Any schema library's `parse` will do. */
+  readonly result: (value: unknown) => A
+}
+
+/** Options of one stream. */
+export interface StreamOptions extends CallOptions {
+  /** How many items Python may be ahead of the loop, 1 to 65,536. Default: 64. */
+  readonly credit?: number | undefined
+}
+
+/** Options of a session. */
+export interface SessionOptions extends Omit<CallOptions, "idempotent"> {}
+
+/** A Python object that lives on one worker. */
+export interface Session extends AsyncDisposable {
+  readonly key: string
+  /** The worker it lives on. */
+  readonly worker: string
+  /** Calls a method. Calls of one session run in order, one at a time. */
+  readonly call: {
+    <A>(
+      method: string,
+      args: ReadonlyArray<unknown>,
+      options: Omit<CheckedCallOptions<A>, "idempotent">
+    ): Promise<A>
+    <A = unknown>(method: string, args?: ReadonlyArray<unknown>, options?: SessionOptions): Promise<A>
+  }
+  /** Calls a method that is a generator. */
+  readonly stream: <A = unknown>(
+    method: string,
+    args?: ReadonlyArray<unknown>,
+    options?: Omit<StreamOptions, "idempotent">
+  ) => Items<A>
+  /** Closes it: `close()` of the object is called if it has it. Any number of times. */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * A pool of Python workers. While it is open the program does not end, as with a server: `close` it, or let `await using` do so.
+ *
+ * Whatever goes wrong with a call rejects with one of the classes of this module, all of them `Error`s with a `_tag`, and says what to do.
+ * An option that makes no sense is a `TypeError`.
+ */
+export interface Pool extends AsyncDisposable {
+  /**
+   * Calls a Python function. With `result` the value is checked, and typed by it; without, the type argument is believed.
+   */
+  readonly call: {
+    <A>(target: Target, args: ReadonlyArray<unknown>, options: CheckedCallOptions<A>): Promise<A>
+    <A = unknown>(target: Target, args?: ReadonlyArray<unknown>, options?: CallOptions): Promise<A>
+  }
+  /** Calls a Python generator, synchronous or not. It goes on as the loop does; a loop that is left closes it. */
+  readonly stream: <A = unknown>(
+    target: Target,
+    args?: ReadonlyArray<unknown>,
+    options?: StreamOptions
+  ) => Items<A>
+  /** Makes an object of a Python class on one worker, where it stays until it is closed. */
+  readonly session: (
+    key: string,
+    target: Target,
+    args?: ReadonlyArray<unknown>,
+    options?: SessionOptions
+  ) => Promise<Session>
+  /** What happens from now on. */
+  readonly events: () => AsyncIterable<PoolEvent>
+  /** The pool as it is now. */
+  readonly snapshot: () => Snapshot
+  /** What Python exposes by `@fireweed.expose`, with its signatures. */
+  readonly exports: () => Exports
+  /**
+   * Refuses new calls, closes sessions, lets idle workers leave, and kills those that run something. Any number of times; resolves when
+   * nothing is left.
+   */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Starts a pool, and resolves when its first worker can serve; the others follow. Rejects with `StartError`, which names the fix, when none can
+ * be started.
+ *
+ * ```ts
+ * import { createPool, PythonError } from "@fireweed/worker-pool/promise"
+ *
+ * const pool = await createPool({ size: 1 })
+ * try {
+ *   await pool.call("math:sqrt", [-1])
+ *   throw new Error("expected it to fail")
+ * } catch (error) {
+ *   if (!(error instanceof PythonError) || error.exception.type !== "ValueError") throw error
+ * } finally {
+ *   await pool.close()
+ * }
+ * ```
+ */
+export const createPool = async (options: PoolOptions = {}): Promise<Pool> => {
+  const { callbacks, closeOnSignals: listens = false, modules, ...rest } = options
+  if (typeof listens !== "boolean") throw new TypeError("createPool: closeOnSignals must be true or false")
+  if ("preload" in rest) throw new TypeError("createPool: preload is called modules here")
+  const scope = Scope.makeUnsafe()
+  // Closed before the pool, and all at once, each within its time.
+  const sessions = Scope.makeUnsafe("parallel")
+  const started = Scope.provide(
+    WorkerPool.make({
+      ...rest,
+      ...(modules === undefined ? {} : { preload: modules }),
+      ...(callbacks === undefined ? {} : { callbacks: wrapAll(callbacks) })
+    }),
+    scope
+  )
+  // Whatever it started before it failed has to go.
+  const pool = await run(Effect.onError(started, (cause) => Scope.close(scope, Exit.failCause(cause))))
+
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => {
+    closing ??= run(Effect.andThen(Scope.close(sessions, Exit.void), Scope.close(scope, Exit.void))).finally(
+      forget
+    )
+    return closing
+  }
+  const forget = listens ? closeOnSignals(close) : () => {}
+
+  return {
+    ...callers("pool", pool),
+    session: async (key, target, args, sessionOptions) => {
+      const { call, signal } = CallOption.read(
+        "pool.session",
+        target,
+        args,
+        sessionOptions,
+        CallOption.SESSION
+      )
+      if (typeof key !== "string")
+        throw new TypeError(`pool.session: the key must be text, not ${typeof key}`)
+      const own = Scope.forkUnsafe(sessions)
+      const opened = Scope.provide(pool.session(key, target, args, call), own)
+      const session = await run(
+        Effect.onError(opened, (cause) => Scope.close(own, Exit.failCause(cause))),
+        signal
+      )
+      return handle(session, own)
+    },
+    events: () => AsyncItems.make(pool.events),
+    snapshot: () => Effect.runSync(pool.snapshot),
+    exports: () => Effect.runSync(pool.exports),
+    close,
+    [Symbol.asyncDispose]: close
+  }
+}
+
+const handle = (session: WorkerPool.Session, scope: Scope.Closeable): Session => {
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => (closing ??= run(Scope.close(scope, Exit.void)))
+  return {
+    key: session.key,
+    worker: session.worker,
+    ...callers("session", session),
+    close,
+    [Symbol.asyncDispose]: close
+  }
+}
+
+/** What a pool and a session have in common. */
+const callers = (
+  who: string,
+  { call, stream }: Pick<WorkerPool.WorkerPool, "call" | "stream">
+): Pick<Pool, "call" | "stream"> => {
+  const allowed = who === "session" ? CallOption.METHOD : CallOption.FUNCTION
+
+  function callPromise<A>(
+    target: Target,
+    args: ReadonlyArray<unknown>,
+    options: CheckedCallOptions<A>
+  ): Promise<A>
+  function callPromise<A = unknown>(
+    target: Target,
+    args?: ReadonlyArray<unknown>,
+    options?: CallOptions
+  ): Promise<A>
+  async function callPromise(
+    target: Target,
+    args: ReadonlyArray<unknown> = [],
+    options: Partial<CheckedCallOptions<unknown>> = {}
+  ): Promise<unknown> {
+    const read = CallOption.read(`${who}.call`, target, args, options, allowed)
+    const value = await run(call(target, args, read.call), read.signal)
+    return options.result === undefined ? value : parse(target, options.result, value)
+  }
+
+  function items<A = unknown>(
+    target: Target,
+    args?: ReadonlyArray<unknown>,
+    options?: StreamOptions
+  ): Items<A>
+  function items(
+    target: Target,
+    args: ReadonlyArray<unknown> = [],
+    options: StreamOptions = {}
+  ): Items<unknown> {
+    const read = CallOption.read(`${who}.stream`, target, args, options, [...allowed, "credit"])
+    return AsyncItems.make(stream(target, args, { ...read.call, credit: options.credit }), read.signal)
+  }
+
+  return { call: callPromise, stream: items }
+}
+
+const parse = async <A>(target: string, read: (value: unknown) => A, value: unknown): Promise<Awaited<A>> => {
+  try {
+    return await read(value)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    const detail = `the result is not what was asked for: ${why}`
+    throw new InvalidCall({ reason: "result", target, detail, started: "maybe" })
+  }
+}
+
+const wrapAll = (callbacks: { readonly [name: string]: Callback }): { readonly [name: string]: Callback } =>
+  Object.fromEntries(
+    Object.entries(callbacks).map(([name, user]) => [
+      name,
+      typeof user === "function" ? callback(user) : user
+    ])
+  )
