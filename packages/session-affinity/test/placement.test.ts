@@ -190,6 +190,14 @@ describe("bounded loads", () => {
     }
   })
 
+  it("takes who has exactly the bound for full", () => {
+    // 4 with the new one: the bound is 1.5 * 4 / 2 = 3.
+    const among = [target("a", { bindings: 3 }), target("b")]
+    for (const key of keys(50)) {
+      assert.strictEqual(Placement.choose(Placement.boundedLoads({ c: 1.5 }), key, among)?.id, "b")
+    }
+  })
+
   it("always finds somebody, whatever c above 1", () => {
     const among = [target("a", { bindings: 5 }), target("b", { bindings: 5 }), target("c", { bindings: 5 })]
     for (const c of [1.0001, 1.25, 1e9]) assert.isDefined(choose(Placement.boundedLoads({ c }), among))
