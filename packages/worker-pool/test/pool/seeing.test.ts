@@ -9,6 +9,7 @@ import * as Metric from "effect/Metric"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
+import { inspect } from "node:util"
 import { record } from "../support.ts"
 
 const pooled = (options: WorkerPool.Options = {}) => {
@@ -200,3 +201,25 @@ describe("spans", () => {
       }).pipe(Effect.provide(Telemetry.layerCaptured))
   )
 })
+
+it.effect("D69 a secret argument is in no event, history, log, metric, span or message of an error", () =>
+  Effect.gen(function* () {
+    const secret = "hunter2-hunter2"
+    const pool = yield* pooled({ metrics: true, spans: true, history: 1_000 })
+    const events = yield* record(pool)
+    const errors = yield* Effect.forEach(["app:ok", "app:fail", "app:once", "app:unknown"], (target) =>
+      Effect.exit(pool.call(target, [secret, { secret }], { kwargs: { password: secret } }))
+    )
+    yield* TestClock.adjust("1 second")
+    errors.push(yield* Effect.exit(pool.call("app:ok", [{ [secret]: 1 }, Symbol("x")])))
+    yield* Effect.exit(Stream.runDrain(pool.stream("app:count", [secret])))
+    const { logs, metrics, spans } = yield* Telemetry.Captured
+    const attributes = spans.map((span) => [span.name, ...span.attributes, span.status])
+    const seen = inspect(
+      [events, yield* pool.history, yield* pool.snapshot, logs, yield* metrics, attributes, errors],
+      { depth: 20, maxArrayLength: null, maxStringLength: null, showHidden: false }
+    )
+    assert.include(seen, "app:fail")
+    assert.notInclude(seen, secret)
+  }).pipe(Effect.provide(Telemetry.layerCaptured))
+)
