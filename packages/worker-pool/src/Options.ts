@@ -24,8 +24,24 @@ export type Callback = (...args: Array<never>) => unknown
 export interface Options {
   /** What the pool is called in metrics. Default: `python`. */
   readonly name?: string | undefined
-  /** Number of workers. Default: 2. */
-  readonly size?: number | undefined
+  /** Number of workers, 1 to 1,024, or the least and the most. Default: 2. */
+  readonly size?:
+    | number
+    | {
+        /** Workers that are there at any time. Default: 1. */
+        readonly min?: number | undefined
+        /**
+         * Most workers. When calls have waited for 50 ms, without a moment in which none did, workers are started: one for each call that waits,
+         * at any time as many as serve already.
+         */
+        readonly max: number
+        /**
+         * When the busiest moment of this long (to a sixth) had no need of so many workers, those that are idle and hold no session leave.
+         * Default: 60 seconds.
+         */
+        readonly idleTimeout?: Duration.Input | undefined
+      }
+    | undefined
   /**
    * Calls that one worker runs at once, at most 10,000. Above 1, `async def` functions run side by side on one event loop; any other function
    * runs to its end within a step of the loop, and holds up all others. Default: 1.

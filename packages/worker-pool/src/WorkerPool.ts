@@ -45,6 +45,7 @@ import * as Dispatcher from "./pool/Dispatcher.ts"
 import * as Reentry from "./pool/Reentry.ts"
 import * as SessionHandle from "./pool/SessionHandle.ts"
 import type { Session } from "./pool/SessionHandle.ts"
+import * as Scaling from "./pool/Scaling.ts"
 import * as Sessions from "./pool/Sessions.ts"
 import * as Strict from "./pool/Strict.ts"
 import * as Streams from "./pool/Streams.ts"
@@ -289,8 +290,11 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       weights: settings.queue.weights,
       limits: settings.limits,
       workers: () => workers.values(),
+      onWait: () => scaling?.onWaiting(),
       callback: Callbacks.make(settings.callbacks)
     })
+    // There is none before the first worker is ready, nor any call.
+    let scaling: Scaling.Scaling | undefined
 
     // Those of whom it was told that they do not answer.
     const silent = new WeakSet<Worker.Worker>()
@@ -373,8 +377,10 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         }
       })
 
-    yield* Supervisor.make({
-      size: settings.size,
+    const supervisor = yield* Supervisor.make({
+      min: settings.size.min,
+      max: settings.size.max,
+      wanted: () => dispatcher.waiting().count > 0,
       breaker,
       start,
       onReady: (worker) => {
@@ -385,6 +391,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         sessions.add(worker)
         dispatcher.setUnavailable(undefined)
         dispatcher.offer(worker)
+        scaling?.onReady()
       },
       onEnd: (worker, end) => {
         listeners.publish(() => ({ _tag: "WorkerGone", worker: worker.id, detail: end.detail }))
@@ -405,6 +412,22 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         dispatcher.setUnavailable((target) => crashLoop(target, until - timers.now(), rejection))
       }
     })
+    scaling = Scaling.make({
+      ...settings.size,
+      timers,
+      concurrency: settings.concurrency,
+      workers: () => workers,
+      starting: supervisor.starting,
+      waiting: dispatcher.waiting,
+      peak: dispatcher.peak,
+      isHeld: (worker) => sessions.countOn(worker) > 0,
+      grow: supervisor.grow,
+      retire: (worker) => {
+        onEnding(worker)
+        worker.drain()
+        supervisor.retire(worker)
+      }
+    })
     // Finalizers run last to first: calls are refused before the workers stop.
     yield* Effect.addFinalizer(() => Effect.sync(dispatcher.close))
 
@@ -417,7 +440,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         settings.strict ? Strict.refusal(exports, kind, target, session !== undefined) : undefined,
       reentry: (waiting, { session, target }) =>
         Reentry.refusal(waiting, session, target, {
-          size: settings.size,
+          size: settings.size.max,
           concurrency: settings.concurrency,
           limitOf: (function_) =>
             (Object.hasOwn(settings.limits, function_) ? settings.limits[function_] : undefined) ??

@@ -160,7 +160,8 @@ export const run = (options: Options): Effect.Effect<Report, InvariantBroken | C
     yield* faults.end
 
     const over = clock.currentTimeMillisUnsafe()
-    const size = Math.max(full, options.pool?.size ?? 0)
+    const asked = options.pool?.size ?? 0
+    const size = Math.max(full, typeof asked === "number" ? asked : (asked.min ?? 1))
     const whole = yield* isWhole(pool, size).pipe(
       Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (yes) => yes }),
       Effect.timeoutOption(options.wholeWithin ?? "1 minute")

@@ -94,9 +94,29 @@ const counts = Schema.Record(
 
 const place = Schema.declare(Places.isPlace, { expected: "a path or a URL of a file" })
 
+const WORKERS = { minimum: 1, maximum: 1_024 }
+const range = Schema.Struct({
+  min: whole(WORKERS.minimum, WORKERS.maximum, 1),
+  max: Schema.Int.check(Schema.isBetween(WORKERS)),
+  idleTimeout: millis(60_000)
+})
+
+/** A number of workers, or the least and the most. */
+const size = Schema.Union([Schema.Int.check(Schema.isBetween(WORKERS)), range]).pipe(
+  Schema.decodeTo(
+    Schema.toType(range),
+    SchemaTransformation.transform<typeof range.Type, number | typeof range.Type>({
+      decode: (input) =>
+        typeof input === "number" ? { min: input, max: input, idleTimeout: 60_000 } : input,
+      encode: (output) => output
+    })
+  ),
+  Schema.withDecodingDefault(Effect.succeed(2))
+)
+
 const Options = Schema.Struct({
   name: Schema.NonEmptyString.pipe(Schema.withDecodingDefault(Effect.succeed("python"))),
-  size: whole(1, 1_024, 2),
+  size,
   concurrency: whole(1, 10_000, 1),
   python: Schema.optional(Schema.NonEmptyString),
   cwd: Schema.optional(place),
@@ -149,6 +169,11 @@ const Options = Schema.Struct({
     Schema.declare((u: unknown): u is Connect => typeof u === "function", { expected: "a function" })
   )
 }).check(
+  Schema.makeFilter(({ size: { max, min } }) =>
+    min <= max
+      ? undefined
+      : { path: ["size", "min"], issue: `size.min (${min}) is more than size.max (${max})` }
+  ),
   Schema.makeFilter(({ cancelGrace }) =>
     cancelGrace >= MIN_GRACE
       ? undefined

@@ -27,6 +27,8 @@ export interface Backlog {
   readonly next: (worker: Worker) => Request | undefined
   /** Whether a call waits that any worker may run now. */
   readonly hasNext: () => boolean
+  /** The calls that wait and that any worker could run now; and since when there has been one that any worker may take. */
+  readonly waiting: () => { readonly count: number; readonly since: number }
   /** Every call that any worker may take. */
   readonly shared: () => ReadonlyArray<Request>
   /** Every call that waits for this worker alone. */
@@ -75,6 +77,8 @@ export const make = (options: BacklogOptions): Backlog => {
   const turns = new Map<Worker, Group>()
   const lanes = new Map<Entry, Lane>()
   let size = 0
+  // Since when there is a call that any worker may take.
+  let since = 0
 
   const limitOf = ({ session, target }: Request): Limited | undefined =>
     session === undefined && limited.size > 0 ? limited.get(target) : undefined
@@ -84,7 +88,14 @@ export const make = (options: BacklogOptions): Backlog => {
 
   const turnsOf = (worker: Worker): Group => turns.get(worker) ?? added(turns, worker, FairQueue.group())
 
+  const sharedSize = (): number => {
+    let count = free.size
+    for (const { group } of limited.values()) count += group.size
+    return count
+  }
+
   const enter = (group: Group, request: Request, now: number): void => {
+    if (request.session === undefined && sharedSize() === 0) since = now
     const { arrivedAt = now, key, order, priority } = request
     request.arrivedAt = arrivedAt
     const member = FairQueue.add(queue, group, { value: request, key, priority, arrivedAt, order }, now)
@@ -153,8 +164,9 @@ export const make = (options: BacklogOptions): Backlog => {
     },
     remove: (request) => {
       const { place } = request
-      if (place._tag === "Queued") FairQueue.remove(queue, place.member)
-      else if (place._tag === "Behind") LinkedQueue.remove(place.node)
+      if (place._tag === "Queued") {
+        FairQueue.remove(queue, place.member)
+      } else if (place._tag === "Behind") LinkedQueue.remove(place.node)
       else return
       size--
       endTurn(request)
@@ -164,6 +176,12 @@ export const make = (options: BacklogOptions): Backlog => {
       return firstShared(own === undefined ? undefined : FairQueue.first(own))?.value
     },
     hasNext: () => firstShared() !== undefined,
+    waiting: () => {
+      let count = free.size
+      for (const { group, limit, running } of limited.values())
+        count += Math.max(0, Math.min(group.size, limit - running))
+      return { count, since }
+    },
     shared: () => allOf(sharedGroups()),
     pinnedTo: (worker) => [
       ...allOf([turnsOf(worker)]),

@@ -35,6 +35,10 @@ export interface Dispatcher {
   readonly change: Effect.Effect<void>
   /** Refuses everything from now on. */
   readonly close: () => void
+  /** The calls that wait and that a worker with room could run, and since when there have been such calls. */
+  readonly waiting: Backlog.Backlog["waiting"]
+  /** The most calls that workers had at once since this was last asked. */
+  readonly peak: () => number
   readonly queued: () => number
   readonly running: () => number
 }
@@ -47,6 +51,8 @@ export interface DispatcherOptions extends Backlog.BacklogOptions {
   /** Longest wait, in milliseconds. */
   readonly timeout: number
   readonly workers: () => Iterable<Worker>
+  /** A call has to wait. */
+  readonly onWait: () => void
   /** Calls the function of that name, which Python asks for, and for which these calls wait. */
   readonly callback: (name: string, args: ReadonlyArray<unknown>, waiting: Reentry.Waiting) => unknown
 }
@@ -59,6 +65,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
   const open = new Set<Worker>()
   // Calls that workers have, running or sent ahead.
   let assigned = 0
+  let peak = 0
   let closed = false
   const waiters = new Set<() => void>()
   let unavailable: ((target: string) => CallError) | undefined
@@ -108,7 +115,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
   }
 
   const assign = (request: Request, worker: Worker, now: number): void => {
-    assigned++
+    if (++assigned > peak) peak = assigned
     const id = worker.assign({
       kind: request.kind,
       codec: request.codec,
@@ -145,6 +152,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     if (request.place._tag === "Settled") return
     if (closed) return fail(request, () => poolClosed(request.target))
     backlog.putBack(request, timers.now())
+    options.onWait()
     const worker = leastLoaded()
     if (worker !== undefined) return offer(worker)
     const refused = refusal(request.target)
@@ -161,6 +169,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       )
     }
     backlog.add(request, timers.now())
+    options.onWait()
     if (alone && request.session === undefined) offerAhead()
     const left =
       request.deadline === undefined ? Number.POSITIVE_INFINITY : request.deadline.at - timers.now()
@@ -299,6 +308,12 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       waiters.add(waiter)
       return Effect.sync(() => waiters.delete(waiter))
     }),
+    waiting: backlog.waiting,
+    peak: () => {
+      const most = peak
+      peak = assigned
+      return most
+    },
     queued: () => backlog.size() + ahead(),
     running: () => assigned - ahead()
   }

@@ -23,7 +23,12 @@ import * as Decision from "./Decision.ts"
 
 /** What a supervisor is made of. */
 export interface SupervisorOptions {
-  readonly size: number
+  /** Places that are filled at any time. */
+  readonly min: number
+  /** Places that there can be. */
+  readonly max: number
+  /** Whether a worker that ended shall have a successor, though there are more places than the least. */
+  readonly wanted: () => boolean
   readonly breaker: CircuitBreaker.CircuitBreaker
   /** Starts a worker in the n-th place; `life` counts from 1. */
   readonly start: (slot: number, life: number) => Effect.Effect<Worker, StartError, Scope.Scope>
@@ -37,20 +42,35 @@ export interface SupervisorOptions {
   readonly onHeldBack: (rejection: CircuitBreaker.Rejection) => void
 }
 
+/** Keeps the places of a pool filled. */
+export interface Supervisor {
+  /** Places that are to be filled. */
+  readonly starting: () => number
+  /** Adds so many places, as long as there are fewer than the most. */
+  readonly grow: (count: number) => void
+  /** Gives up the place of a worker, which is let go; it should take no more calls. */
+  readonly retire: (worker: Worker) => void
+}
+
 /** How long a worker that has answered nothing must live to count as well, in milliseconds. */
 export const PROBATION = 5_000
 /** The least time between two questions to the breaker. */
 const AGAIN = Duration.millis(10)
 
 /**
- * Starts all workers at once and returns when the first of them is ready; fails when none can be started, with the error of the first.
+ * Starts the least number of workers at once and returns when the first of them is ready; fails when none can be started, with the error of the first.
  * The scope's end stops them all, together.
  */
-export const make = (options: SupervisorOptions): Effect.Effect<void, StartError, Scope.Scope> =>
+export const make = (options: SupervisorOptions): Effect.Effect<Supervisor, StartError, Scope.Scope> =>
   Effect.gen(function* () {
     const opened = yield* Deferred.make<void, StartError>()
-    const fibers = yield* FiberSet.make<void>()
-    let waiting = options.size
+    const run = yield* FiberSet.makeRuntime<never, void, never>()
+    let waiting = options.min
+    // How many lives each place has had; and the places that are taken.
+    const lives = new Map<number, number>()
+    const taken = new Set<number>()
+    const live = new Map<Worker, Deferred.Deferred<void>>()
+    let leaving = 0
     let firstError: StartError | undefined
     // Completed, and replaced, whenever a life has come to a verdict: the breaker may have moved.
     let verdict = Deferred.makeUnsafe<void>()
@@ -60,7 +80,8 @@ export const make = (options: SupervisorOptions): Effect.Effect<void, StartError
       verdict = Deferred.makeUnsafe<void>()
     }
 
-    const onReady = (worker: Worker): void => {
+    const onReady = (worker: Worker, retired: Deferred.Deferred<void>): void => {
+      live.set(worker, retired)
       options.onReady(worker)
       Deferred.doneUnsafe(opened, Effect.void)
     }
@@ -86,18 +107,27 @@ export const make = (options: SupervisorOptions): Effect.Effect<void, StartError
       Effect.tapCause(keep(slot), (cause) => {
         if (Cause.hasInterruptsOnly(cause)) return Effect.void
         Deferred.doneUnsafe(opened, Effect.failCause(cause))
+        taken.delete(slot)
         return Effect.logError(`place ${slot} of the pool is given up`, cause)
       })
 
     const keep = (slot: number): Effect.Effect<void> =>
       Effect.gen(function* () {
         let fruitless = 0
-        for (let life = 1; ; life++) {
+        for (;;) {
           const permit = yield* admission
-          const outcome = yield* live(slot, life, permit)
+          const life = (lives.get(slot) ?? 0) + 1
+          lives.set(slot, life)
+          const outcome = yield* lead(slot, life, permit)
+          if (outcome._tag === "Retired") {
+            options.onEnd(outcome.worker, yield* outcome.worker.ended)
+            leaving--
+            return void taken.delete(slot)
+          }
           const action = Decision.decide(outcome, fruitless)
           fruitless = action.fruitless
           if (outcome._tag === "NotStarted") yield* onStartFailed(slot, life, outcome.error)
+          if (taken.size - leaving > options.min && !options.wanted()) return void taken.delete(slot)
           if (action.delay > 0) yield* Effect.sleep(action.delay)
         }
       })
@@ -112,17 +142,21 @@ export const make = (options: SupervisorOptions): Effect.Effect<void, StartError
       return Effect.andThen(Effect.race(pause, Deferred.await(verdict)), admission)
     })
 
-    const live = (slot: number, life: number, permit: CircuitBreaker.Permit): Effect.Effect<Decision.Life> =>
+    const lead = (slot: number, life: number, permit: CircuitBreaker.Permit): Effect.Effect<Course> =>
       Effect.gen(function* () {
         const worker = yield* options.start(slot, life)
-        onReady(worker)
+        const retired = Deferred.makeUnsafe<void>()
+        onReady(worker, retired)
+        const over = Effect.raceFirst(worker.ended, Deferred.await(retired))
         // Whichever comes first: an answer, the end of the probation, the end of the worker.
-        yield* Effect.raceFirst(Effect.timeoutOption(worker.answered, PROBATION), worker.ended)
+        yield* Effect.raceFirst(Effect.timeoutOption(worker.answered, PROBATION), over)
         const proven = WorkerState.isAlive(worker.state())
         if (proven) {
           permit.successUnsafe()
           judged()
         }
+        yield* over
+        if (!live.delete(worker)) return { _tag: "Retired" as const, worker }
         const end = yield* worker.ended
         const served = worker.served()
         if (!proven) {
@@ -145,6 +179,31 @@ export const make = (options: SupervisorOptions): Effect.Effect<void, StartError
         )
       )
 
-    for (let slot = 1; slot <= options.size; slot++) yield* FiberSet.run(fibers, supervised(slot))
+    /** Takes the first place that is free, and keeps it filled. */
+    const take = (): void => {
+      let slot = 1
+      while (taken.has(slot)) slot++
+      taken.add(slot)
+      run(supervised(slot))
+    }
+
+    for (let place = 0; place < options.min; place++) take()
     yield* Deferred.await(opened)
+
+    return {
+      starting: () => taken.size - live.size - leaving,
+      grow: (count) => {
+        for (let left = count; left > 0 && taken.size < options.max; left--) take()
+      },
+      retire: (worker) => {
+        const retired = live.get(worker)
+        if (retired === undefined) return
+        live.delete(worker)
+        leaving++
+        Deferred.doneUnsafe(retired, Effect.void)
+      }
+    }
   })
+
+/** How a life went, or that it was not waited for its end. */
+type Course = Decision.Life | { readonly _tag: "Retired"; readonly worker: Worker }

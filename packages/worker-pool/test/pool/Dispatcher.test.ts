@@ -129,6 +129,7 @@ const setUp = (
       timeout: options.timeout ?? 10_000,
       weights: {},
       limits: options.limits ?? {},
+      onWait: () => undefined,
       workers: () => workers,
       callback: () => null
     })
