@@ -28,40 +28,60 @@ export interface Metrics {
 // From 0.1 ms to 52 s, each bound twice the one before.
 const boundaries = Metric.exponentialBoundaries({ start: 0.1, factor: 2, count: 20 })
 
-const calls = Metric.counter("worker_pool_calls", { description: "Calls that ended, by outcome" })
-const took = Metric.histogram("worker_pool_call_milliseconds", {
-  description: "From the call to its end, wait and retries included",
-  boundaries
-})
-const waited = Metric.histogram("worker_pool_queue_milliseconds", {
-  description: "From the call until a worker had it",
-  boundaries
-})
-const retries = Metric.counter("worker_pool_retries", { description: "Calls that were tried again" })
-const starts = Metric.counter("worker_pool_starts", {
-  description: "Starts of workers, by outcome: ready, failed"
-})
-const ends = Metric.counter("worker_pool_ends", { description: "Workers that were ready and are gone" })
-const lost = Metric.counter("worker_pool_sessions_lost", {
-  description: "Sessions that went with their worker"
-})
-const workers = Metric.gauge("worker_pool_workers", { description: "Workers, by state" })
-const queued = Metric.gauge("worker_pool_queued", { description: "Calls that wait for a worker" })
-const running = Metric.gauge("worker_pool_running", { description: "Calls that run" })
-const sessions = Metric.gauge("worker_pool_sessions", { description: "Open sessions" })
-const memory = Metric.gauge("worker_pool_memory_bytes", { description: "Resident memory of all workers" })
+// Made with their labels: to add them at each update would cost several times as much.
+type Labels = { readonly [name: string]: string }
+type Labelled<S> = (attributes: Labels) => Metric.Metric<number, S>
+
+const calls = (attributes: Labels) =>
+  Metric.counter("worker_pool_calls", { attributes, description: "Calls that ended, by outcome" })
+const took = (attributes: Labels) =>
+  Metric.histogram("worker_pool_call_milliseconds", {
+    attributes,
+    description: "From the call to its end, wait and retries included",
+    boundaries
+  })
+const waited = (attributes: Labels) =>
+  Metric.histogram("worker_pool_queue_milliseconds", {
+    attributes,
+    description: "From the call until a worker had it",
+    boundaries
+  })
+const retries = (attributes: Labels) =>
+  Metric.counter("worker_pool_retries", { attributes, description: "Calls that were tried again" })
+const starts = (attributes: Labels) =>
+  Metric.counter("worker_pool_starts", {
+    attributes,
+    description: "Starts of workers, by outcome: ready, failed"
+  })
+const ends = (attributes: Labels) =>
+  Metric.counter("worker_pool_ends", { attributes, description: "Workers that were ready and are gone" })
+const lost = (attributes: Labels) =>
+  Metric.counter("worker_pool_sessions_lost", {
+    attributes,
+    description: "Sessions that went with their worker"
+  })
+const workers = (attributes: Labels) =>
+  Metric.gauge("worker_pool_workers", { attributes, description: "Workers, by state" })
+const queued = (attributes: Labels) =>
+  Metric.gauge("worker_pool_queued", { attributes, description: "Calls that wait for a worker" })
+const running = (attributes: Labels) =>
+  Metric.gauge("worker_pool_running", { attributes, description: "Calls that run" })
+const sessions = (attributes: Labels) =>
+  Metric.gauge("worker_pool_sessions", { attributes, description: "Open sessions" })
+const memory = (attributes: Labels) =>
+  Metric.gauge("worker_pool_memory_bytes", { attributes, description: "Resident memory of all workers" })
 
 /** `context` says which registry counts. */
 export const make = (pool: string, context: Context.Context<never>): Metrics => {
-  const plain = <S>(metric: Metric.Metric<number, S>): ((value: number) => void) => {
-    const own = Metric.withAttributes(metric, { pool })
+  const plain = <S>(metric: Labelled<S>): ((value: number) => void) => {
+    const own = metric({ pool })
     return (value) => own.updateUnsafe(value, context)
   }
-  const labelled = <S>(metric: Metric.Metric<number, S>, label: string) => {
+  const labelled = <S>(metric: Labelled<S>, label: string) => {
     const made = new Map<string, Metric.Metric<number, S>>()
     return (name: string, value: number): void => {
       const known = made.get(name)
-      const own = known ?? Metric.withAttributes(metric, { pool, [label]: name })
+      const own = known ?? metric({ pool, [label]: name })
       if (known === undefined) made.set(name, own)
       own.updateUnsafe(value, context)
     }
