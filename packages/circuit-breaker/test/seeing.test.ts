@@ -85,6 +85,16 @@ describe("metrics", () => {
     })
   )
 
+  it.effect("are those of the registry that the breaker is made in", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ name: "apart", metrics: true }).pipe(
+        Effect.provideService(Metric.MetricRegistry, new Map())
+      )
+      yield* succeed(breaker)
+      assert.deepStrictEqual(yield* counted("apart"), {})
+    })
+  )
+
   it.effect("count open time as it passes, and that of a restored circuit from then on", () =>
     Effect.gen(function* () {
       const first = yield* CircuitBreaker.make()

@@ -47,7 +47,7 @@ export class Breaker implements CircuitBreaker {
     this.circuit = Circuit.make(options.policy, Trip.make(options.tripPolicy), now)
     if (options.restore !== undefined)
       Circuit.restore(this.circuit, options.restore, now, clock.currentTimeMillisUnsafe())
-    this.metrics = options.metrics ? Metrics.make(options.name, now) : undefined
+    this.metrics = options.metrics && Metrics.make(options.name, now, options.metrics)
     this.observe()
   }
 

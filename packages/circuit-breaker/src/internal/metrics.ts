@@ -1,5 +1,5 @@
 /** The metrics of a breaker, with labels of which there are few: its name, outcomes, and phases. Keys are no labels. */
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
 import type { Outcome } from "../Outcome.ts"
 import type { Phase } from "../Transition.ts"
@@ -22,15 +22,15 @@ const openTime = Metric.counter("circuit_breaker_open_milliseconds", {
   description: "Time spent open or half-open"
 })
 
-/** Of a breaker that is made now. */
-export const make = (breaker: string, now: number): Metrics => {
+/** Of a breaker that is made now, in the registry of that context. */
+export const make = (breaker: string, now: number, context: Context.Context<never>): Metrics => {
   const labelled = (counter: Metric.Counter<number>, label: string) => {
     const made = new Map<string, Metric.Metric<number, Metric.CounterState<number>>>()
     return (value: string): void => {
       let own = made.get(value)
       if (own === undefined)
         made.set(value, (own = Metric.withAttributes(counter, { breaker, [label]: value })))
-      own.updateUnsafe(1, Context.empty())
+      own.updateUnsafe(1, context)
     }
   }
   const move = labelled(transitions, "to")
@@ -42,7 +42,7 @@ export const make = (breaker: string, now: number): Metrics => {
     transition: ({ at, from, to }) => {
       if (from === to) return
       move(to)
-      if (from !== "Closed") open.updateUnsafe(at - since, Context.empty())
+      if (from !== "Closed") open.updateUnsafe(at - since, context)
       since = at
     }
   }

@@ -19,12 +19,13 @@ export interface Decoded {
   readonly tripPolicy: Trip.Policy
   readonly policy: Policy
   readonly classify: Classify | undefined
-  readonly metrics: boolean
+  /** The context whose registry counts, if any does. */
+  readonly metrics: Context.Context<never> | undefined
   readonly spans: boolean
   readonly restore: Saved | undefined
 }
 
-/** Throws a `TypeError` that names the option at fault. A schedule takes its chances, if it has any, from the context. */
+/** Throws a `TypeError` that names the option at fault. Schedules and metrics take what they need from the context. */
 export const decode = (
   options: unknown,
   who = "CircuitBreaker.make",
@@ -65,7 +66,7 @@ export const decode = (
       deadline: deadline ?? Math.max(firstOpenTime, 30_000)
     },
     classify,
-    metrics,
+    metrics: metrics ? context : undefined,
     spans,
     restore
   }
