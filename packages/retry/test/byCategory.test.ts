@@ -27,7 +27,7 @@ const play = <E, S extends Retry.Surface>(
     return { calls, end: error instanceof Retry.RetryExhausted ? error.reason : error }
   })
 
-describe("the table, end to end", () => {
+describe("D22 the table, end to end", () => {
   const exact: ReadonlyArray<readonly [Category.Name, ReadonlyArray<number>]> = [
     ["timeout", [0, 1000]],
     ["communication", [0, 0, 100]],
