@@ -22,7 +22,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type * as Duration from "effect/Duration"
-import { Millis } from "./internal/settings.ts"
+import { Millis } from "./internal/durations.ts"
 import type { PoolEvent } from "./PoolEvent.ts"
 
 /** What a rule has found. `at` is in milliseconds since 1970. */

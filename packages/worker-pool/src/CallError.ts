@@ -324,6 +324,29 @@ export class PoolUnavailable extends PoolUnavailableBase {
   }
 }
 
+/**
+ * A description by `PythonModule` that does not match what Python has.
+ *
+ * @category models
+ */
+export interface Mismatch {
+  /** What is described, as `module:name`. */
+  readonly target: string
+  /** Its signature as it is described. */
+  readonly described: string
+  /** Its signature in Python, or what is there instead. */
+  readonly python: string
+  /** What does not match, one line each. */
+  readonly problems: ReadonlyArray<string>
+}
+
+const Mismatch: Schema.Codec<Mismatch> = Schema.Struct({
+  target: Schema.String,
+  described: Schema.String,
+  python: Schema.String,
+  problems: Schema.Array(Schema.String)
+})
+
 const StartErrorBase: Base<
   StartError,
   "StartError",
@@ -338,7 +361,8 @@ const StartErrorBase: Base<
         "timeout",
         "handshake",
         "init",
-        "requirement-not-met"
+        "requirement-not-met",
+        "signature"
       ]
     >
     readonly interpreter: Schema.String
@@ -346,6 +370,7 @@ const StartErrorBase: Base<
     readonly stderr: Schema.String
     readonly fix: Schema.optionalKey<Schema.String>
     readonly exception: Schema.optionalKey<Schema.Codec<PythonException>>
+    readonly mismatches: Schema.optionalKey<Schema.$Array<Schema.Codec<Mismatch>>>
   }
 > = Schema.TaggedError<StartError>()("StartError", {
   reason: Schema.Literals([
@@ -357,17 +382,20 @@ const StartErrorBase: Base<
     "timeout",
     "handshake",
     "init",
-    "requirement-not-met"
+    "requirement-not-met",
+    "signature"
   ]),
   interpreter: Schema.String,
   detail: Schema.String,
   stderr: Schema.String,
   fix: Schema.optionalKey(Schema.String),
-  exception: Schema.optionalKey(Message.PythonException)
+  exception: Schema.optionalKey(Message.PythonException),
+  mismatches: Schema.optionalKey(Schema.Array(Mismatch))
 })
 
 /**
- * A worker could not be started. `WorkerPool.make` fails with it when its first worker cannot; `hint` names the fix.
+ * A worker could not be started. `WorkerPool.make` fails with it when its first worker cannot; `hint` names the fix. With the reason
+ * `signature`, `mismatches` has what Python and the option `modules` do not agree on.
  *
  * @category errors
  */
@@ -390,6 +418,8 @@ export class StartError extends StartErrorBase {
         return this.fix ?? "install it for this interpreter, or change the option `requires`"
       case "folder-not-found":
         return "create the folder, or change the option `cwd`"
+      case "signature":
+        return "change the description or the Python function"
       case "python-too-old":
         return "name a newer one in the option `python` or in FIREWEED_PYTHON"
       case "init":
@@ -410,7 +440,8 @@ export class StartError extends StartErrorBase {
   }
   /** What happened, to whom. */
   override get message(): string {
-    const tail = `${this.traceback}\n${this.stderr}`.trim()
+    const mismatches = (this.mismatches ?? []).map(formatMismatch).join("\n")
+    const tail = `${mismatches}\n${this.traceback}\n${this.stderr}`.trim()
     return `${this.interpreter}: ${this.detail}; ${this.hint}${tail === "" ? "" : `\n  ${tail.replaceAll("\n", "\n  ")}`}`
   }
 }
@@ -511,6 +542,9 @@ export const stackless = <E>(build: () => E): E => {
     Error.stackTraceLimit = limit
   }
 }
+
+const formatMismatch = ({ described, problems, python, target }: Mismatch): string =>
+  [target, `  described: ${described}`, `  Python:    ${python}`, ...problems.map((line) => `  - ${line}`)].join("\n")
 
 const headline = (exception: PythonException): string =>
   exception.message === "" ? exception.type : `${exception.type}: ${exception.message}`

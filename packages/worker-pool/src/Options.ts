@@ -2,6 +2,7 @@
  * The options of a pool.
  */
 import type * as Duration from "effect/Duration"
+import type { PythonModule } from "./PythonModule.ts"
 import type { Json } from "./protocol/Json.ts"
 import type { Connect } from "./transport/Transport.ts"
 
@@ -74,6 +75,11 @@ export interface Options {
    * of a package (`./score.py`, or a URL), which is then imported under its own name, from anywhere. Default: none.
    */
   readonly preload?: ReadonlyArray<string | URL> | undefined
+  /**
+   * Modules described by `PythonModule.make`. Each worker imports them before it is ready, like those of `preload`, and their signatures are
+   * compared with the descriptions: a worker that disagrees is not started (`StartError`, reason `signature`). Default: none.
+   */
+  readonly modules?: ReadonlyArray<PythonModule> | undefined
   /**
    * Called once in each worker before it is ready, synchronous or `async def`: for models, connections. A worker whose setup fails is not
    * started. Default: none.

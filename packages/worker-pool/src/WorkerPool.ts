@@ -47,10 +47,12 @@ import * as SessionHandle from "./pool/SessionHandle.ts"
 import type { Session } from "./pool/SessionHandle.ts"
 import * as Scaling from "./pool/Scaling.ts"
 import * as Sessions from "./pool/Sessions.ts"
+import * as Signatures from "./pool/Signatures.ts"
 import * as Strict from "./pool/Strict.ts"
 import * as Streams from "./pool/Streams.ts"
 import type { CheckedStreamOptions, StreamOptions } from "./pool/Streams.ts"
 import type { PoolEvent } from "./PoolEvent.ts"
+import * as PythonModule from "./PythonModule.ts"
 import * as Codec from "./protocol/Codec.ts"
 import type { Exports } from "./protocol/Export.ts"
 import * as Kind from "./protocol/Kind.ts"
@@ -217,6 +219,62 @@ export const layer = (options: Options = {}): Layer.Layer<WorkerPool, StartError
   Layer.effect(WorkerPool, make(options))
 
 /**
+ * A class that is the service of a pool of its own, with the typed calls of its modules and, for all other calls, `pool`. Nothing starts
+ * before `layer` is built.
+ *
+ * ```ts
+ * import { PythonModule, WorkerPool } from "@fireweed/worker-pool"
+ * import * as Effect from "effect/Effect"
+ * import * as Schema from "effect/Schema"
+ *
+ * const Zlib = PythonModule.make("zlib", {
+ *   crc32: PythonModule.fn({ args: { data: Schema.Uint8Array }, positional: ["data"], success: Schema.Int })
+ * })
+ *
+ * class Pool extends WorkerPool.Service<Pool>()("app/Pool", { modules: [Zlib], size: 1 }) {}
+ *
+ * const program = Effect.gen(function* () {
+ *   const { pool, zlib } = yield* Pool
+ *   return [yield* zlib.crc32({ data: new TextEncoder().encode("a") }), yield* pool.call("zlib:crc32", [new Uint8Array()])]
+ * })
+ *
+ * const sums = await Effect.runPromise(Effect.provide(program, Pool.layer))
+ * if (sums.join() !== "3904355907,0") throw new Error(`not expected: ${sums}`)
+ * ```
+ */
+export const Service =
+  <Self>() =>
+  <const Id extends string, const Modules extends ReadonlyArray<PythonModule.PythonModule> = []>(
+    id: Id,
+    options: Options & { readonly modules?: Modules } = {}
+  ): ServiceClass<Self, Id, Modules> => {
+    const { modules = [], ...others } = options
+    const service = Context.Service<Self, ServiceShape<Modules>>()(id)
+    const layerWith = (changes: Omit<Options, "modules">): Layer.Layer<Self, StartError> =>
+      Layer.effect(
+        service,
+        Effect.map(make({ ...others, ...changes, modules }), (pool) => ({
+          ...PythonModule.clients(pool, modules),
+          pool
+        }))
+      )
+    return Object.assign(service, { layer: layerWith({}), layerWith })
+  }
+
+/** What {@link Service} provides. */
+export type ServiceShape<Modules extends ReadonlyArray<PythonModule.PythonModule>> =
+  PythonModule.Clients<Modules> & { readonly pool: WorkerPool }
+
+/** What {@link Service} makes. */
+export interface ServiceClass<Self, Id extends string, Modules extends ReadonlyArray<PythonModule.PythonModule>>
+  extends Context.ServiceClass<Self, Id, ServiceShape<Modules>> {
+  /** Provides the service; fails as {@link make} does. */
+  readonly layer: Layer.Layer<Self, StartError>
+  /** The same with other options, such as those that come from a configuration, or `connect` in a test. */
+  readonly layerWith: (changes: Omit<Options, "modules">) => Layer.Layer<Self, StartError>
+}
+
+/**
  * Starts a pool, and returns when its first worker can serve; the others follow. Fails when none can be started, with an error that
  * names the fix. Options that make no sense are a defect, a `TypeError` that names the option.
  *
@@ -232,6 +290,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       settings.connect === undefined ? yield* Environment.suitable(settings) : "custom transport"
     const mark = settings.connect === undefined ? yield* Sweep.mark(settings.sweep) : {}
 
+    const preload = [...new Set([...settings.preload, ...settings.modules.map(({ name }) => name)])]
     const clock = yield* Clock.Clock
     const history = Ring.make<Recorded>(settings.history)
     const metrics = settings.metrics ? Metrics.make(settings.name, yield* Effect.context()) : undefined
@@ -259,7 +318,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
     const forks =
       settings.start === "zygote" ||
       (settings.start === "auto" &&
-        settings.preload.length > 0 &&
+        preload.length > 0 &&
         Zygote.refusal({ ...process.env, ...settings.env }) === undefined)
     const connect =
       settings.connect ??
@@ -267,7 +326,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         ? yield* Zygote.make({
             ...started,
             path,
-            preload: settings.preload,
+            preload,
             startTimeout: settings.startTimeout,
             onOutput: (stream, line) => onOutput("zygote", stream, line),
             onRefused: (reason) => listeners.publish(() => ({ _tag: "ForkRefused", reason }))
@@ -346,13 +405,15 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         memory: settings.memory.limit,
         concurrency: settings.concurrency,
         preparation: {
-          preload: settings.preload,
+          preload,
+          describe: Signatures.targets(settings.modules),
           setup: settings.setup,
           teardown: settings.teardown,
           strict: settings.strict,
           callbacks: Object.keys(settings.callbacks),
           logs: LOG_LEVELS[settings.logs]
         },
+        refusal: (ready) => Signatures.refusal(settings.modules, ready, { interpreter, strict: settings.strict }),
         fork,
         codec: settings.codec,
         startTimeout: settings.startTimeout,

@@ -72,6 +72,7 @@ it("D64 the defaults stand in one place", () => {
     pythonPath: ["."],
     requires: [],
     preload: [],
+    modules: [],
     strict: false,
     callbacks: {},
     logs: "warning",

@@ -51,6 +51,8 @@ export interface Init {
   readonly callbacks: ReadonlyArray<string>
   /** The least level of a record that is sent. */
   readonly logs: number
+  /** Targets whose signatures it is asked for. */
+  readonly describe: ReadonlyArray<string>
 }
 
 /** Reads INIT; `undefined` if it is for another protocol. */
@@ -61,7 +63,8 @@ export const readInit = (meta: unknown): Init | undefined =>
       strict: init.strict ?? false,
       concurrency: init.concurrency ?? 1,
       callbacks: init.callbacks ?? [],
-      logs: init.logs ?? Number.POSITIVE_INFINITY
+      logs: init.logs ?? Number.POSITIVE_INFINITY,
+      describe: init.describe ?? []
     }))
   )
 
@@ -92,6 +95,7 @@ const decodeInit = Schema.decodeUnknownOption(
     strict: Schema.optionalKey(Schema.Boolean),
     concurrency: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0))),
     callbacks: Schema.optionalKey(Schema.Array(Schema.String)),
-    logs: Schema.optionalKey(Schema.NullOr(Schema.Finite))
+    logs: Schema.optionalKey(Schema.NullOr(Schema.Finite)),
+    describe: Schema.optionalKey(Schema.Array(Schema.String))
   })
 )

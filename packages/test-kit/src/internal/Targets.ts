@@ -59,6 +59,19 @@ export const find = (kind: number, request: Request, worker: Worker): Target => 
   )
 }
 
+/** The signatures of those targets of which the worker was told one: it exposes them, or a class that has them as a method. */
+export const described = (
+  targets: ReadonlyArray<string>,
+  exports: Export.Exports
+): { readonly [target: string]: Export.Described } => {
+  const known = Object.entries(exports).flatMap(([name, { methods = {}, target, ...signature }]) => [
+    [name, signature] as const,
+    [target, signature] as const,
+    ...Object.entries(methods).map(([method, signature]) => [`${target}.${method}`, signature] as const)
+  ])
+  return Object.fromEntries(known.filter(([target]) => targets.includes(target)))
+}
+
 /** Whether a value can stand in a script. */
 export const isHandler = (u: unknown): u is Handler => typeof u === "function" || isBehaviour(u)
 

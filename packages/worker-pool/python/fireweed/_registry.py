@@ -4,9 +4,8 @@ A strict worker calls nothing else. What counts is what was exposed before READY
 """
 
 from ._builtins import __builtins__
-from ._errors import TargetError, clip, plain, type_name
-
-_TEXT = 4096  # characters of a docstring
+from ._errors import TargetError, type_name
+from ._signature import is_class, methods, signature
 
 _exposed = {}  # name -> (object, target)
 _targets = {}  # target -> object
@@ -58,7 +57,7 @@ def find(target):
 
 def check_class(make):
     """A strict worker makes sessions of exposed classes alone."""
-    if _strict is not None and not _is_class(make):
+    if _strict is not None and not is_class(make):
         raise TargetError("a session is made of a class here (strict)")
 
 
@@ -70,7 +69,12 @@ def check_method(name):
 
 def exports():
     """What READY says: `name -> signature`, in the shape of PROTOCOL.md."""
-    return {name: {**_signature(entry[0], False), "target": entry[1]} for name, entry in _exposed.items()}
+    return {name: _export(*entry) for name, entry in _exposed.items()}
+
+
+def _export(found, target):
+    data = {**signature(found, False), "target": target}
+    return {**data, "methods": methods(found)} if is_class(found) else data
 
 
 def _unknown(target):
@@ -85,107 +89,3 @@ def _unknown(target):
 
     close = get_close_matches(target, known, 3)
     return text + ("; is it %s?" % " or ".join(map(repr, close)) if close else "")
-
-
-# -------------------------------------------------------------------- signatures
-
-
-def _is_class(found):
-    return issubclass(type(found), type)
-
-
-def _signature(found, bound):
-    """Of one callable; `bound` leaves out the first parameter. Nothing of it may raise: the objects are the user's."""
-    data = {"kind": _kind(found), **_parameters(found, bound)}
-    doc = _doc(found)
-    if doc:
-        data["doc"] = doc
-    if _is_class(found):
-        data["methods"] = dict(_methods(found))
-    return data
-
-
-def _kind(found):
-    if _is_class(found):
-        return "class"
-    import inspect
-
-    try:
-        if inspect.isasyncgenfunction(found):
-            return "async-generator"
-        if inspect.iscoroutinefunction(found):
-            return "async"
-        return "generator" if inspect.isgeneratorfunction(found) else "function"
-    except BaseException:  # an object that is called, and asked for its attributes answers what it likes
-        return "function"
-
-
-def _parameters(found, bound):
-    import inspect
-
-    try:
-        signature = inspect.signature(found)
-    except BaseException:  # built in, or made to look strange: it takes whatever it takes
-        return {"params": _ANYTHING}
-    empty = inspect.Parameter.empty
-    params = []
-    for parameter in list(signature.parameters.values())[bound:]:
-        one = {"name": parameter.name, "kind": _KINDS[int(parameter.kind)], "default": parameter.default is not empty}
-        if parameter.annotation is not empty:
-            one["annotation"] = _annotation(parameter.annotation)
-        params.append(one)
-    if signature.return_annotation is empty:
-        return {"params": params}
-    return {"params": params, "returns": _annotation(signature.return_annotation)}
-
-
-_KINDS = ("positional-only", "positional-or-keyword", "var-positional", "keyword-only", "var-keyword")
-_ANYTHING = [
-    {"name": "args", "kind": "var-positional", "default": False},
-    {"name": "kwargs", "kind": "var-keyword", "default": False},
-]
-
-
-def _annotation(annotation):
-    """As text. One that is text already (`from __future__ import annotations`) is not evaluated."""
-    if type(annotation) is str:
-        return clip(annotation, _TEXT)
-    if annotation is None:
-        return "None"
-    import inspect
-
-    try:
-        return clip(plain(inspect.formatannotation(annotation)), _TEXT)
-    except BaseException:
-        return type_name(type(annotation))
-
-
-def _doc(found):
-    try:
-        doc = found.__doc__
-        if type(doc) is not str:
-            return None
-        import inspect
-
-        return clip(inspect.cleandoc(doc), _TEXT)
-    except BaseException:
-        return None
-
-
-def _methods(cls):
-    """Its public methods, its bases' among them."""
-    seen = set()
-    for base in type.mro(cls):
-        if base is object:
-            continue
-        for name, member in list(type.__dict__["__dict__"].__get__(base).items()):
-            if type(name) is not str or name.startswith("_") or name in seen:
-                continue
-            seen.add(name)
-            function = member.__func__ if type(member) in _WRAPPERS else member
-            if type(function) in _FUNCTIONS:
-                yield name, _signature(function, type(member) is not staticmethod)
-
-
-_WRAPPERS = (staticmethod, classmethod)
-_FUNCTIONS = (type(expose), type(list.append))

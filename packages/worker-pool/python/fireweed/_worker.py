@@ -77,13 +77,13 @@ class Worker:
         self._executor = _executor(init.get("concurrency"))(self._wire, self._bell, self._end)
         _cancel.start_thread(self._read)
         self._prepare(init)
-        exports = _registry.exports()
+        ready = {"exports": _registry.exports(), **_described(init.get("describe"))}
         if limits.get("memory") is not None:  # what the start needs is not held against the calls
             _limits.set_memory(int(limits["memory"]))
         reporter = self._executor.reporter = _vitals.Reporter(self._bell.helpers)
         self._phase = "runtime"
         self._logs.flush()
-        self._send(_frame.READY, 0, {"ms": round((_now() - began) * 1000, 3), "exports": exports})
+        self._send(_frame.READY, 0, {"ms": round((_now() - began) * 1000, 3), **ready})
         self._send(_frame.REPORT, 0, reporter.changes())
 
     def _prepare(self, init):
@@ -207,6 +207,14 @@ class Worker:
 
 def _codec(flags):
     return CODECS[flags & 1]
+
+
+def _described(targets):
+    if not targets:
+        return {}
+    from ._described import described  # imports inspect: milliseconds, so only for those who need it
+
+    return {"described": described(targets)}
 
 
 def _executor(concurrency):

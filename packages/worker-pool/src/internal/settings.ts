@@ -1,14 +1,15 @@
 /** The options of a pool: decoded once, when it is made, loudly. The defaults stand here and nowhere else. */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import type { Callback } from "../Options.ts"
+import { isPythonModule } from "../PythonModule.ts"
 import { DEFAULT_MAX_FRAME } from "../protocol/Frame.ts"
 import * as Json from "../protocol/Json.ts"
 import type { Connect } from "../transport/Transport.ts"
+import * as Descriptions from "./descriptions.ts"
+import { Millis } from "./durations.ts"
 import * as Places from "./places.ts"
 
 /** The options as the pool uses them: complete, durations in milliseconds. */
@@ -17,31 +18,6 @@ export type Settings = typeof Options.Type
 /** Throws a `TypeError` that names the option at fault. */
 export const decode = (options: unknown, who = "WorkerPool.make"): Settings =>
   Result.getOrThrowWith(decodeOptions(options), (error) => new TypeError(`${who}: ${error.message}`))
-
-const isInput = (u: unknown): u is Duration.Input =>
-  typeof u === "number" ||
-  typeof u === "bigint" ||
-  typeof u === "string" ||
-  (typeof u === "object" && u !== null)
-
-const isDuration = (u: unknown): u is Duration.Input =>
-  isInput(u) &&
-  Option.exists(
-    Duration.fromInput(u),
-    (duration) => Duration.isFinite(duration) && Duration.isPositive(duration)
-  )
-
-export const Millis: Schema.Codec<number, Duration.Input> = Schema.declare(isDuration, {
-  expected: "a finite duration of more than zero"
-}).pipe(
-  Schema.decodeTo(
-    Schema.Finite,
-    SchemaTransformation.transform<number, Duration.Input>({
-      decode: (input) => Duration.toMillis(input),
-      encode: (millis) => millis
-    })
-  )
-)
 
 const millis = (fallback: number) => Millis.pipe(Schema.withDecodingDefault(Effect.succeed(fallback)))
 
@@ -114,6 +90,8 @@ const size = Schema.Union([Schema.Int.check(Schema.isBetween(WORKERS)), range]).
   Schema.withDecodingDefault(Effect.succeed(2))
 )
 
+const module = Schema.declare(isPythonModule, { expected: "a module made by PythonModule.make" })
+
 const Options = Schema.Struct({
   name: Schema.NonEmptyString.pipe(Schema.withDecodingDefault(Effect.succeed("python"))),
   size,
@@ -125,6 +103,7 @@ const Options = Schema.Struct({
   pythonPath: Schema.Array(place).pipe(Schema.withDecodingDefault(Effect.succeed(["."]))),
   requires: Schema.Array(Requirement).pipe(Schema.withDecodingDefault(Effect.succeed([]))),
   preload: Schema.Array(place).pipe(Schema.withDecodingDefault(Effect.succeed([]))),
+  modules: Schema.Array(module).pipe(Schema.withDecodingDefault(Effect.succeed([]))),
   setup: hook,
   teardown: hook,
   strict: Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false))),
@@ -174,6 +153,11 @@ const Options = Schema.Struct({
       ? undefined
       : { path: ["size", "min"], issue: `size.min (${min}) is more than size.max (${max})` }
   ),
+
+  Schema.makeFilter(({ modules }) => {
+    const wrong = Descriptions.collision(modules)
+    return wrong === undefined ? undefined : { path: ["modules"], issue: wrong }
+  }),
   Schema.makeFilter(({ cancelGrace }) =>
     cancelGrace >= MIN_GRACE
       ? undefined

@@ -39,6 +39,14 @@ export interface Export extends Signature {
   readonly methods?: { readonly [name: string]: Signature }
 }
 
+/** What a worker has under a target that the parent describes. */
+export type Described =
+  | Signature
+  /** Nothing; `close` are names beside it that look like it. */
+  | { readonly kind: "absent"; readonly close: ReadonlyArray<string> }
+  /** Something that cannot be called, of this type. */
+  | { readonly kind: "value"; readonly type: string }
+
 /** All that a worker exposes, by name. */
 export interface Exports {
   readonly [name: string]: Export
@@ -72,4 +80,14 @@ export const Exports: Schema.Codec<Exports> = Schema.Record(
     target: Schema.String,
     methods: Schema.optionalKey(Schema.Record(Schema.String, Schema.Struct(fields)))
   })
+)
+
+/** What a worker has, by target, as READY has it. What it cannot tell without running user code is not in it. */
+export const DescribedRecord: Schema.Codec<{ readonly [target: string]: Described }> = Schema.Record(
+  Schema.String,
+  Schema.Union([
+    Schema.Struct({ kind: Schema.Literal("absent"), close: Schema.Array(Schema.String) }),
+    Schema.Struct({ kind: Schema.Literal("value"), type: Schema.String }),
+    Schema.Struct(fields)
+  ])
 )

@@ -144,11 +144,15 @@ export interface Preparation {
   readonly callbacks: ReadonlyArray<string>
   /** The least level of a record that it sends, as a number of Python's `logging`; none for no records. */
   readonly logs: number | undefined
+  /** Targets whose signatures READY tells. Default: none. */
+  readonly describe?: ReadonlyArray<string> | undefined
 }
 
 /** What READY says. */
 export interface Ready {
   readonly exports: Export.Exports
+  /** What is under the targets that INIT asked about, as far as that can be told. */
+  readonly described: { readonly [target: string]: Export.Described }
 }
 
 /** One record of a log. */
@@ -203,7 +207,7 @@ export const callbackError = (
 
 /** Reads READY. */
 export const readReady = (frame: Frame.Frame): Option.Option<Ready> =>
-  Option.map(read(ReadySchema, frame), ({ exports = {} }) => ({ exports }))
+  Option.map(read(ReadySchema, frame), ({ described = {}, exports = {} }) => ({ described, exports }))
 
 /** Reads LOG. */
 export const readLog = (frame: Frame.Frame): Option.Option<Log> => read(LogSchema, frame)
@@ -294,7 +298,12 @@ const WorkerErrorSchema = Schema.decodeUnknownOption(
   })
 )
 
-const ReadySchema = Schema.decodeUnknownOption(Schema.Struct({ exports: Schema.optionalKey(Export.Exports) }))
+const ReadySchema = Schema.decodeUnknownOption(
+  Schema.Struct({
+    exports: Schema.optionalKey(Export.Exports),
+    described: Schema.optionalKey(Export.DescribedRecord)
+  })
+)
 
 const LogSchema = Schema.decodeUnknownOption(
   Schema.Struct({
@@ -311,7 +320,8 @@ const prepare = (preparation: Preparation): { readonly [name: string]: Json.Json
   teardown: hook(preparation.teardown),
   strict: preparation.strict,
   callbacks: preparation.callbacks,
-  logs: preparation.logs ?? null
+  logs: preparation.logs ?? null,
+  describe: preparation.describe ?? []
 })
 
 const hook = (spec: Hook | undefined): Json.Json =>

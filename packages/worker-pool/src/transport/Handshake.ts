@@ -57,13 +57,14 @@ export const late = (limit: number, greeted: boolean, expected: Expectation): St
     stderr: ""
   })
 
-type Reason = Pick<StartError, "reason" | "interpreter" | "detail" | "exception">
+type Reason = Pick<StartError, "reason" | "interpreter" | "detail" | "exception" | "mismatches">
 
-const pick = ({ detail, exception, interpreter, reason }: Reason): Reason => ({
+const pick = ({ detail, exception, interpreter, mismatches, reason }: Reason): Reason => ({
   detail,
   interpreter,
   reason,
-  ...(exception === undefined ? {} : { exception })
+  ...(exception === undefined ? {} : { exception }),
+  ...(mismatches === undefined ? {} : { mismatches })
 })
 
 const reasonOf = (end: End, expected: Expectation): Reason => ({

@@ -87,6 +87,8 @@ export interface WorkerOptions {
   /** Calls that it runs at once. */
   readonly concurrency: number
   readonly preparation: Message.Preparation
+  /** Why one that is ready is not to be used all the same; `undefined` if it is. */
+  readonly refusal?: ((ready: Message.Ready) => StartError | undefined) | undefined
   /** Starts the effects of callbacks. */
   readonly fork: Callbacks.Fork
   /** What values are carried by; the worker must speak it. */
@@ -207,11 +209,14 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
               preparation: options.preparation
             })
           )
-        case "Ready":
+        case "Ready": {
           if (hello === undefined) return
+          const refused = options.refusal?.(step.ready)
+          if (refused !== undefined) return refuse(refused)
           exports = step.ready.exports
           move("ready")
           Deferred.doneUnsafe(readiness, Effect.succeed(hello))
+        }
       }
     }
 

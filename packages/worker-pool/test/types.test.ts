@@ -1,0 +1,116 @@
+/** What the compiler knows of modules described by `PythonModule`. */
+import { assert, it } from "@effect/vitest"
+import { PythonModule, WorkerPool } from "@fireweed/worker-pool"
+import type { CallError } from "@fireweed/worker-pool"
+import type * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+
+type Equal<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const same = <A, B>(..._: Equal<A, B> extends true ? [] : ["the types differ"]) => undefined
+
+const Analysis = PythonModule.make("app.analysis", {
+  score: PythonModule.fn({
+    args: { rows: Schema.Array(Schema.Struct({ at: Schema.Date })), weight: Schema.optionalKey(Schema.Finite) },
+    success: Schema.Finite,
+    idempotent: true
+  }),
+  ping: PythonModule.fn(),
+  walk: PythonModule.stream({ args: { root: Schema.optionalKey(Schema.String) }, item: Schema.String }),
+  Index: PythonModule.session({
+    args: { name: Schema.String },
+    methods: {
+      search: PythonModule.fn({ args: { text: Schema.String }, success: Schema.Array(Schema.Int) }),
+      each: PythonModule.stream({ item: Schema.Boolean })
+    }
+  })
+})
+const Other = PythonModule.make("other", { f: PythonModule.fn({ success: Schema.Void }) })
+
+class Pool extends WorkerPool.Service<Pool>()("test/Pool", { modules: [Analysis, Other] }) {}
+
+/** Never run: it is for the compiler. */
+const calls = (analysis: PythonModule.Client<typeof Analysis>) => {
+  const score = analysis.score({ rows: [{ at: new Date() }] }, { deadline: "1 second", idempotent: false })
+  same<typeof score, Effect.Effect<number, CallError.CallError>>()
+  const ping = analysis.ping()
+  same<typeof ping, Effect.Effect<unknown, CallError.CallError>>()
+  const walk = analysis.walk({}, { credit: 3 })
+  same<typeof walk, Stream.Stream<string, CallError.CallError>>()
+  const open = analysis.Index("key", { name: "n" }, { deadline: "1 second" })
+  same<Effect.Error<typeof open>, CallError.CallError>()
+  same<Effect.Services<typeof open>, Scope.Scope>()
+
+  const methods = (index: Effect.Success<typeof open>) => {
+    const search = index.search({ text: "a" }, { deadline: "1 second" })
+    same<typeof search, Effect.Effect<ReadonlyArray<number>, CallError.CallError>>()
+    const each = index.each()
+    same<typeof each, Stream.Stream<boolean, CallError.CallError>>()
+    same<typeof index.session, WorkerPool.Session>()
+    return [
+      // @ts-expect-error it is text
+      index.search({ text: 1 }),
+      // @ts-expect-error there is no such method
+      index.size,
+      // @ts-expect-error a call of a session is never repeated
+      index.search({ text: "a" }, { idempotent: true })
+    ]
+  }
+
+  return [
+    score,
+    ping,
+    walk,
+    open,
+    methods,
+    // @ts-expect-error a wrong argument
+    analysis.score({ rows: "rows" }),
+    // @ts-expect-error a wrong one deep inside
+    analysis.score({ rows: [{ at: 1 }] }),
+    // @ts-expect-error one is missing
+    analysis.score({ weight: 1 }),
+    // @ts-expect-error all are missing
+    analysis.score(),
+    // @ts-expect-error one too many
+    analysis.score({ rows: [], exact: true }),
+    // @ts-expect-error what may be left out may not be undefined
+    analysis.score({ rows: [], weight: undefined }),
+    // @ts-expect-error it has none
+    analysis.ping({ a: 1 }),
+    // @ts-expect-error keyword arguments are arguments
+    analysis.score({ rows: [] }, { kwargs: {} }),
+    // @ts-expect-error a session has a key
+    analysis.Index({ name: "n" }),
+    // @ts-expect-error there is no such function
+    analysis.scores
+  ]
+}
+
+it("the compiler knows arguments, results, items, methods and errors", () => {
+  assert.isFunction(calls)
+})
+
+it("the service of a pool has the clients of its modules under the last part of their names", () => {
+  type Shape = typeof Pool.Service
+  same<keyof Shape, "analysis" | "other" | "pool">()
+  same<Shape["analysis"], PythonModule.Client<typeof Analysis>>()
+  same<Shape["pool"], WorkerPool.WorkerPool>()
+  same<typeof Pool.layer, Layer.Layer<Pool, CallError.StartError>>()
+  assert.deepStrictEqual([Analysis.key, Pool.key], ["analysis", "test/Pool"])
+  class Bare extends WorkerPool.Service<Bare>()("test/Bare") {}
+  same<keyof typeof Bare.Service, "pool">()
+})
+
+it("a description is checked, too", () => {
+  // @ts-expect-error it is no argument
+  assert.throws(() => PythonModule.fn({ args: { a: Schema.String }, positional: ["b"] }), /positional has "b"/)
+  // @ts-expect-error it is `success`
+  assert.throws(() => PythonModule.fn({ result: Schema.String }), /"result"/)
+  // @ts-expect-error it is `item`
+  assert.throws(() => PythonModule.stream({ success: Schema.String }), /"success"/)
+  // @ts-expect-error a module is no member
+  assert.throws(() => PythonModule.make("a", { b: Other }), /not made by/)
+})
