@@ -544,7 +544,12 @@ export const stackless = <E>(build: () => E): E => {
 }
 
 const formatMismatch = ({ described, problems, python, target }: Mismatch): string =>
-  [target, `  described: ${described}`, `  Python:    ${python}`, ...problems.map((line) => `  - ${line}`)].join("\n")
+  [
+    target,
+    `  described: ${described}`,
+    `  Python:    ${python}`,
+    ...problems.map((line) => `  - ${line}`)
+  ].join("\n")
 
 const headline = (exception: PythonException): string =>
   exception.message === "" ? exception.type : `${exception.type}: ${exception.message}`

@@ -76,8 +76,10 @@ export interface StreamFn<Args extends Fields = Fields, Item = unknown> extends 
 }
 
 /** A class described by {@link session}. */
-export interface SessionClass<Args extends Fields = Fields, Methods extends MethodRecord = MethodRecord>
-  extends Parameters<Args> {
+export interface SessionClass<
+  Args extends Fields = Fields,
+  Methods extends MethodRecord = MethodRecord
+> extends Parameters<Args> {
   readonly _tag: "Session"
   readonly methods: Methods
 }

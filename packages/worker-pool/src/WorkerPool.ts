@@ -266,8 +266,11 @@ export type ServiceShape<Modules extends ReadonlyArray<PythonModule.PythonModule
   PythonModule.Clients<Modules> & { readonly pool: WorkerPool }
 
 /** What {@link Service} makes. */
-export interface ServiceClass<Self, Id extends string, Modules extends ReadonlyArray<PythonModule.PythonModule>>
-  extends Context.ServiceClass<Self, Id, ServiceShape<Modules>> {
+export interface ServiceClass<
+  Self,
+  Id extends string,
+  Modules extends ReadonlyArray<PythonModule.PythonModule>
+> extends Context.ServiceClass<Self, Id, ServiceShape<Modules>> {
   /** Provides the service; fails as {@link make} does. */
   readonly layer: Layer.Layer<Self, StartError>
   /** The same with other options, such as those that come from a configuration, or `connect` in a test. */
@@ -413,7 +416,8 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
           callbacks: Object.keys(settings.callbacks),
           logs: LOG_LEVELS[settings.logs]
         },
-        refusal: (ready) => Signatures.refusal(settings.modules, ready, { interpreter, strict: settings.strict }),
+        refusal: (ready) =>
+          Signatures.refusal(settings.modules, ready, { interpreter, strict: settings.strict }),
         fork,
         codec: settings.codec,
         startTimeout: settings.startTimeout,

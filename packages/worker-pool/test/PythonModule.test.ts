@@ -4,14 +4,15 @@ import { PythonModule, WorkerPool } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
-const refused = (describe: () => unknown, message: string) =>
-  assert.throws(describe, TypeError, message)
+const refused = (describe: () => unknown, message: string) => assert.throws(describe, TypeError, message)
 
 it("names must be names in Python", () => {
   for (const name of ["my-module", "1a", "", "a..b", "a.", "class", "a.def", "a:b", "./a.py", "ﬁ"])
     refused(() => PythonModule.make(name, {}), "cannot have that name in Python")
   for (const name of ["größe", "_private", "名前", "a1", "Klass"]) {
-    const module = PythonModule.make(`package.${name}`, { [name]: PythonModule.fn({ args: { [name]: Schema.Int } }) })
+    const module = PythonModule.make(`package.${name}`, {
+      [name]: PythonModule.fn({ args: { [name]: Schema.Int } })
+    })
     assert.strictEqual(module.key, name)
   }
   refused(() => PythonModule.make("a", { "b-c": PythonModule.fn() }), 'the member "b-c"')
@@ -21,6 +22,7 @@ it("names must be names in Python", () => {
 
 it("options must be known, and of their kind", () => {
   const a = Schema.Int
+  assert.deepStrictEqual(PythonModule.fn({ args: { a }, positional: ["a"] }).positional, ["a"])
   refused(() => PythonModule.fn({ args: { a }, positional: ["a", "a"] }), 'positional has "a" twice')
   refused(
     () => PythonModule.fn({ args: { a: Schema.optionalKey(a), b: a }, positional: ["a", "b"] }),
@@ -36,25 +38,32 @@ it("options must be known, and of their kind", () => {
 
 it("methods must be such as a session can call", () => {
   const method = PythonModule.fn()
+  assert.strictEqual(PythonModule.session({ methods: { pool: method } }).methods.pool, method)
   refused(() => PythonModule.session({ methods: { _hidden: method } }), "only public ones")
   refused(() => PythonModule.session({ methods: { session: method } }), 'session.call("session")')
   refused(
     () => PythonModule.session({ methods: { add: PythonModule.fn({ idempotent: true }) } }),
     'the method "add" is idempotent'
   )
-  refused(() => PythonModule.session(JSON.parse('{"methods":{"a":{"_tag":"Session"}}}')), 'the method "a" is not made by')
+  refused(
+    () => PythonModule.session(JSON.parse('{"methods":{"a":{"_tag":"Session"}}}')),
+    'the method "a" is not made by'
+  )
 })
+
+/** The end of a pool that has modules of these names. */
+const start = (...names: ReadonlyArray<string>) =>
+  Effect.scoped(WorkerPool.make({ modules: names.map((name) => PythonModule.make(name, {})) })).pipe(
+    Effect.as("started"),
+    Effect.catchDefect((defect) => Effect.succeed(String(defect)))
+  )
 
 it.effect("modules of one pool must have different keys", () =>
   Effect.gen(function* () {
-    const start = (...names: ReadonlyArray<string>) =>
-      Effect.map(
-        Effect.scoped(WorkerPool.make({ modules: names.map((name) => PythonModule.make(name, {})) })).pipe(
-          Effect.catchDefect((defect) => Effect.succeed(String(defect)))
-        ),
-        String
-      )
-    assert.include(yield* start("a.b", "c", "b"), 'TypeError: WorkerPool.make: "a.b" and "b" both have the key "b"')
+    assert.include(
+      yield* start("a.b", "c", "b"),
+      'TypeError: WorkerPool.make: "a.b" and "b" both have the key "b"'
+    )
     assert.include(yield* start("my.pool"), "is taken by the pool itself")
   })
 )

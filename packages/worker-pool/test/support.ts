@@ -1,7 +1,7 @@
 /** What the tests with a real Python share. */
 import { eventually, Fixture } from "@fireweed/test-kit"
 import { WorkerPool } from "@fireweed/worker-pool"
-import type { PoolEvent } from "@fireweed/worker-pool"
+import type { CallError, PoolEvent } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as Scope from "effect/Scope"
@@ -50,4 +50,11 @@ export const record = (pool: WorkerPool.WorkerPool) =>
       { startImmediately: true }
     )
     return events
+  })
+
+/** The error of a call that must be invalid. */
+export const invalid = (effect: Effect.Effect<unknown, CallError.CallError>) =>
+  Effect.map(Effect.flip(effect), (error) => {
+    if (error._tag !== "InvalidCall") throw error
+    return error
   })

@@ -8,13 +8,15 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 
-type Equal<A, B> =
-  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+type Equal<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false
 const same = <A, B>(..._: Equal<A, B> extends true ? [] : ["the types differ"]) => undefined
 
 const Analysis = PythonModule.make("app.analysis", {
   score: PythonModule.fn({
-    args: { rows: Schema.Array(Schema.Struct({ at: Schema.Date })), weight: Schema.optionalKey(Schema.Finite) },
+    args: {
+      rows: Schema.Array(Schema.Struct({ at: Schema.Date })),
+      weight: Schema.optionalKey(Schema.Finite)
+    },
     success: Schema.Finite,
     idempotent: true
   }),
@@ -105,8 +107,9 @@ it("the service of a pool has the clients of its modules under the last part of 
 })
 
 it("a description is checked, too", () => {
+  const args = { a: Schema.String }
   // @ts-expect-error it is no argument
-  assert.throws(() => PythonModule.fn({ args: { a: Schema.String }, positional: ["b"] }), /positional has "b"/)
+  assert.throws(() => PythonModule.fn({ args, positional: ["b"] }), /positional has "b"/)
   // @ts-expect-error it is `success`
   assert.throws(() => PythonModule.fn({ result: Schema.String }), /"result"/)
   // @ts-expect-error it is `item`

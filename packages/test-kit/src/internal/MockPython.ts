@@ -167,7 +167,10 @@ export const make = (options: Options): Peer => {
     concurrent = init.concurrency > 1
     callbacks.open(init.callbacks)
     initialized = true
-    const ready = Json.encode({ ms: 0, exports, described: Targets.described(init.describe, exports) }, "ready")
+    const ready = Json.encode(
+      { ms: 0, exports, described: Targets.described(init.describe, exports) },
+      "ready"
+    )
     if ("_tag" in ready) fatal("init", Failure.refusalText(ready))
     else sendFrame(Frame.make(Kind.Reply.ready, 0, ready))
   }

@@ -26,8 +26,7 @@ export const isNoIterator = (annotation: string): boolean =>
 export const itemContradicts = (annotation: string, schema: SchemaAST.AST): boolean => {
   const iterators = read(annotation)?.filter(({ name }) => name === "iterator") ?? []
   return (
-    iterators.length > 0 &&
-    iterators.every(({ item }) => !meet(item, ofSchema(SchemaAST.toEncoded(schema))))
+    iterators.length > 0 && iterators.every(({ item }) => !meet(item, ofSchema(SchemaAST.toEncoded(schema))))
   )
 }
 
@@ -76,7 +75,11 @@ const ofSchema = (ast: SchemaAST.AST): Type => {
 }
 
 const ofLiteral = (value: SchemaAST.LiteralValue): Type =>
-  typeof value === "string" ? plain("str") : typeof value === "boolean" ? plain("bool", "int") : plain("int", "float")
+  typeof value === "string"
+    ? plain("str")
+    : typeof value === "boolean"
+      ? plain("bool", "int")
+      : plain("int", "float")
 
 // -------------------------------------------------------------------- annotations
 

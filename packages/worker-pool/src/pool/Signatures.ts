@@ -65,12 +65,14 @@ const all = (modules: ReadonlyArray<PythonModule>) =>
   modules.flatMap((module) =>
     Object.entries(module.members).flatMap(([name, described]) => [
       { target: `${module.name}:${name}`, name, described, isMethod: false },
-      ...(described._tag === "Session" ? Object.entries(described.methods) : []).map(([method, described]) => ({
-        target: `${module.name}:${name}.${method}`,
-        name: method,
-        described,
-        isMethod: true
-      }))
+      ...(described._tag === "Session" ? Object.entries(described.methods) : []).map(
+        ([method, described]) => ({
+          target: `${module.name}:${name}.${method}`,
+          name: method,
+          described,
+          isMethod: true
+        })
+      )
     ])
   )
 
@@ -78,12 +80,16 @@ const all = (modules: ReadonlyArray<PythonModule>) =>
 const compare = (described: Member, python: Described, isMethod: boolean): ReadonlyArray<string> => {
   if (python.kind === "absent") {
     const close = python.close.length === 0 ? "" : `; is it ${either(python.close)}?`
-    return [`Python has no such ${isMethod ? "method" : described._tag === "Session" ? "class" : "function"}${close}`]
+    return [
+      `Python has no such ${isMethod ? "method" : described._tag === "Session" ? "class" : "function"}${close}`
+    ]
   }
   if (python.kind === "value") return [`in Python it is no function, but a value of type ${python.type}`]
   const kind = compareKinds(described, python)
   // Of something else altogether the parameters would say nothing more.
-  return kind === undefined ? [...compareParameters(described, python), ...compareResults(described, python)] : [kind]
+  return kind === undefined
+    ? [...compareParameters(described, python), ...compareResults(described, python)]
+    : [kind]
 }
 
 const compareKinds = (described: Member, { kind }: Signature): string | undefined => {
@@ -120,7 +126,9 @@ const compareParameters = (described: Member, { params }: Signature): ReadonlyAr
         : [])
     ]
   })
-  const lacking = [...byName.values()].filter(({ default: optional, name }) => !optional && !Object.hasOwn(args, name))
+  const lacking = [...byName.values()].filter(
+    ({ default: optional, name }) => !optional && !Object.hasOwn(args, name)
+  )
   return [...ofArgs, ...lacking.map(({ name }) => `Python requires "${name}", which is not described`)]
 }
 
@@ -138,7 +146,9 @@ const compareWays = (
       : []
   if (kind === "keyword-only") return [`Python takes "${name}" by name alone: take it out of positional`]
   const place = inOrder.findIndex((param) => param.name === name)
-  return place === index ? [] : [`"${name}" is number ${index + 1} in positional, and number ${place + 1} in Python`]
+  return place === index
+    ? []
+    : [`"${name}" is number ${index + 1} in positional, and number ${place + 1} in Python`]
 }
 
 const compareResults = (described: Member, { kind, returns }: Signature): ReadonlyArray<string> => {

@@ -56,7 +56,11 @@ const opener = (pool: WorkerPool, target: string, described: SessionClass) => {
       const encoded = encode(`${target} (session "${key}")`, args)
       if (Result.isFailure(encoded)) return Effect.fail(encoded.failure)
       const { kwargs, positional } = encoded.success
-      const opened = pool.session(key, target, positional, { deadline: described.deadline, ...options, kwargs })
+      const opened = pool.session(key, target, positional, {
+        deadline: described.deadline,
+        ...options,
+        kwargs
+      })
       return Effect.map(opened, (session) => ({ ...methods(session, target, described.methods), session }))
     })
 }
@@ -120,7 +124,10 @@ const encoder = ({ args: fields = {}, positional }: Parameters): Encode => {
     for (const [index, name] of positional.entries()) {
       if (!named.has(name)) continue
       if (first.length < index)
-        return refused(label, `args have "${name}", and lack "${positional[first.length]}" that comes before it`)
+        return refused(
+          label,
+          `args have "${name}", and lack "${positional[first.length]}" that comes before it`
+        )
       first.push(named.get(name))
       named.delete(name)
     }
@@ -129,6 +136,4 @@ const encoder = ({ args: fields = {}, positional }: Parameters): Encode => {
 }
 
 const refused = (target: string, detail: string): Result.Result<never, InvalidCall> =>
-  Result.fail(
-    stackless(() => new InvalidCall({ reason: "arguments", target, detail, started: "no" }))
-  )
+  Result.fail(stackless(() => new InvalidCall({ reason: "arguments", target, detail, started: "no" })))

@@ -5,19 +5,33 @@ import * as Annotation from "../../src/pool/Annotation.ts"
 const contradicts = (annotation: string, schema: Schema.Top) => Annotation.contradicts(annotation, schema.ast)
 
 it("plain types contradict each other", () => {
-  const rows: ReadonlyArray<readonly [Schema.Top, agrees: ReadonlyArray<string>, not: ReadonlyArray<string>]> = [
-    [Schema.String, ["str", "'str'", "Optional[str]", "int | str"], ["int", "bytes", "list[str]", "None", "dict"]],
+  const rows: ReadonlyArray<
+    readonly [Schema.Top, agrees: ReadonlyArray<string>, not: ReadonlyArray<string>]
+  > = [
+    [
+      Schema.String,
+      ["str", "'str'", "Optional[str]", "int | str"],
+      ["int", "bytes", "list[str]", "None", "dict"]
+    ],
     [Schema.Int, ["int", "float", "builtins.int"], ["str", "bool", "Optional[str]", "List[int]"]],
     [Schema.BigInt, ["int"], ["str"]],
     [Schema.Boolean, ["bool", "int"], ["str", "float", "Union[str, float]"]],
     [Schema.Null, ["None", "Optional[int]"], ["int"]],
     [Schema.NullOr(Schema.String), ["str", "None", "str | None"], ["int", "list"]],
     [Schema.Literals(["a", "b"]), ["str"], ["int"]],
-    [Schema.Array(Schema.Int), ["list", "list[int]", "typing.List[float]", "tuple[int, ...]"], ["str", "List[str]"]],
+    [
+      Schema.Array(Schema.Int),
+      ["list", "list[int]", "typing.List[float]", "tuple[int, ...]"],
+      ["str", "List[str]"]
+    ],
     [Schema.Tuple([Schema.Int, Schema.String]), ["Tuple[int, str]", "list[str]"], ["tuple[bytes, None]"]],
-    [Schema.Struct({ a: Schema.Int }), ["dict", "Dict[str, int]", "Mapping[str, Any]"], ["str", "list[dict]"]],
+    [
+      Schema.Struct({ a: Schema.Int }),
+      ["dict", "Dict[str, int]", "Mapping[str, Any]"],
+      ["str", "list[dict]"]
+    ],
     [Schema.Record(Schema.String, Schema.Int), ["dict[str, int]"], ["int"]],
-    [Schema.NumberFromString, ["str"], ["int"]]
+    [Schema.FiniteFromString, ["str"], ["int"]]
   ]
   for (const [schema, agrees, not] of rows) {
     for (const annotation of agrees) assert.isFalse(contradicts(annotation, schema), annotation)
@@ -49,7 +63,10 @@ it("what is not plain contradicts nothing", () => {
     "Optional[Row]"
   ]
   for (const annotation of annotations) {
-    const schema = annotation.startsWith("list") || annotation.startsWith("tuple") ? Schema.Array(Schema.String) : Schema.String
+    const schema =
+      annotation.startsWith("list") || annotation.startsWith("tuple")
+        ? Schema.Array(Schema.String)
+        : Schema.String
     assert.isFalse(contradicts(annotation, schema), annotation)
   }
   const Node: Schema.Codec<unknown> = Schema.suspend(() => Node)
@@ -58,7 +75,12 @@ it("what is not plain contradicts nothing", () => {
 })
 
 it("iterators are looked into", () => {
-  for (const annotation of ["Iterator[str]", "typing.Generator[str, None, int]", "AsyncIterator[str]", "collections.abc.AsyncGenerator[str, None]"]) {
+  for (const annotation of [
+    "Iterator[str]",
+    "typing.Generator[str, None, int]",
+    "AsyncIterator[str]",
+    "collections.abc.AsyncGenerator[str, None]"
+  ]) {
     assert.isFalse(Annotation.isNoIterator(annotation))
     assert.isFalse(Annotation.itemContradicts(annotation, Schema.String.ast))
     assert.isTrue(Annotation.itemContradicts(annotation, Schema.Int.ast))

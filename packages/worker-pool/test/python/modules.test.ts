@@ -2,12 +2,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { noLeaks } from "@fireweed/test-kit/vitest"
 import { PythonModule, WorkerPool } from "@fireweed/worker-pool"
-import type { CallError } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { fileURLToPath } from "node:url"
-import { pool } from "../support.ts"
+import { invalid, pool } from "../support.ts"
 
 noLeaks()
 
@@ -17,12 +16,20 @@ const Row = Schema.Struct({ value: Schema.Finite })
 
 const Sample = PythonModule.make("described", {
   score: PythonModule.fn({
-    args: { rows: Schema.Array(Row), weight: Schema.optional(Schema.Finite), exact: Schema.optionalKey(Schema.Boolean) },
+    args: {
+      rows: Schema.Array(Row),
+      weight: Schema.optional(Schema.Finite),
+      exact: Schema.optionalKey(Schema.Boolean)
+    },
     success: Schema.Finite,
     idempotent: true
   }),
   power: PythonModule.fn({
-    args: { base: Schema.Finite, exponent: Schema.Finite, modulus: Schema.optionalKey(Schema.NullOr(Schema.Int)) },
+    args: {
+      base: Schema.Finite,
+      exponent: Schema.Finite,
+      modulus: Schema.optionalKey(Schema.NullOr(Schema.Int))
+    },
     positional: ["base", "exponent"],
     success: Schema.Finite
   }),
@@ -63,12 +70,6 @@ class Pool extends WorkerPool.Service<Pool>()("test/Pool", {
   pythonPath,
   output: "ignore"
 }) {}
-
-const invalid = (effect: Effect.Effect<unknown, CallError.CallError>) =>
-  Effect.map(Effect.flip(effect), (error) => {
-    if (error._tag !== "InvalidCall") throw error
-    return error
-  })
 
 describe("the calls of a described module", () => {
   it.live("send arguments by name or by position, and decode what comes back", () =>
@@ -158,7 +159,10 @@ describe("the calls of a described module", () => {
       })
       const gaps = PythonModule.client(yield* pool({ pythonPath, modules: [Gaps] }), Gaps)
       assert.deepStrictEqual(yield* gaps.anything(), [[], {}])
-      assert.include((yield* invalid(gaps.anything({ b: 1 }))).message, 'args have "b", and lack "a" that comes before it')
+      assert.include(
+        (yield* invalid(gaps.anything({ b: 1 }))).message,
+        'args have "b", and lack "a" that comes before it'
+      )
     })
   )
 
@@ -181,7 +185,11 @@ describe("the calls of a described module", () => {
   it.live("end with the deadline of the description, unless the call has its own", () =>
     Effect.gen(function* () {
       const Time = PythonModule.make("time", {
-        sleep: PythonModule.fn({ args: { seconds: Schema.Finite }, positional: ["seconds"], deadline: "50 millis" })
+        sleep: PythonModule.fn({
+          args: { seconds: Schema.Finite },
+          positional: ["seconds"],
+          deadline: "50 millis"
+        })
       })
       const { sleep } = PythonModule.client(yield* pool({ modules: [Time] }), Time)
       assert.strictEqual((yield* Effect.flip(sleep({ seconds: 60 })))._tag, "DeadlineExceeded")

@@ -1,7 +1,7 @@
 /** What Python exposes, and a strict pool; with a real Python. */
 import { assert, describe, it } from "@effect/vitest"
 import { noLeaks } from "@fireweed/test-kit/vitest"
-import type { CallError, WorkerPool } from "@fireweed/worker-pool"
+import type { WorkerPool } from "@fireweed/worker-pool"
 import type { Frame } from "@fireweed/worker-pool/protocol"
 import { Process } from "@fireweed/worker-pool/transport"
 import type { Transport } from "@fireweed/worker-pool/transport"
@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import { fileURLToPath } from "node:url"
 import * as Interpreter from "../../src/transport/Interpreter.ts"
 import process from "node:process"
-import { pool } from "../support.ts"
+import { invalid, pool } from "../support.ts"
 
 noLeaks()
 
@@ -17,12 +17,6 @@ const here = fileURLToPath(new URL(".", import.meta.url))
 
 const exposed = (options: WorkerPool.Options = {}) =>
   pool({ pythonPath: [here], preload: ["exposed"], ...options })
-
-const invalid = (effect: Effect.Effect<unknown, CallError.CallError>) =>
-  Effect.map(Effect.flip(effect), (error) => {
-    if (error._tag !== "InvalidCall") throw error
-    return error
-  })
 
 describe("exports", () => {
   it.live("have names, kinds, targets and signatures", () =>

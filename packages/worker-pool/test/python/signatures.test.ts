@@ -5,8 +5,10 @@ import { MockWorker, Start } from "@fireweed/test-kit/workers"
 import { PythonModule, WorkerPool } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { pool } from "../support.ts"
+import { folder, pool, record, until } from "../support.ts"
 
 noLeaks()
 
@@ -15,13 +17,17 @@ const pythonPath = [fileURLToPath(new URL(".", import.meta.url))]
 /** The error of a pool that does not start. */
 const refusal = (members: PythonModule.Members, options: WorkerPool.Options = {}, name = "described") =>
   Effect.flip(
-    Effect.scoped(pool({ pythonPath, start: "spawn", modules: [PythonModule.make(name, members)], ...options }))
+    Effect.scoped(
+      pool({ pythonPath, start: "spawn", modules: [PythonModule.make(name, members)], ...options })
+    )
   )
 
 const problems = (members: PythonModule.Members) =>
   Effect.map(refusal(members), ({ mismatches = [], reason }) => {
     assert.strictEqual(reason, "signature")
-    return Object.fromEntries(mismatches.map(({ problems, target }) => [target.replace("described:", ""), problems]))
+    return Object.fromEntries(
+      mismatches.map(({ problems, target }) => [target.replace("described:", ""), problems])
+    )
   })
 
 const { fn, session, stream } = PythonModule
@@ -31,7 +37,11 @@ describe("a pool whose modules do not match Python is refused", () => {
   it.live("with both signatures, all disagreements at once, and what to do", () =>
     Effect.gen(function* () {
       const error = yield* refusal({
-        score: fn({ args: { row: rows, weight: Schema.String }, positional: ["row"], success: Schema.String }),
+        score: fn({
+          args: { row: rows, weight: Schema.String },
+          positional: ["row"],
+          success: Schema.String
+        }),
         wolk: stream({ args: { root: Schema.String }, item: Schema.String }),
         power: fn({
           args: { base: Schema.Finite, exponent: Schema.optionalKey(Schema.Finite), modulus: Schema.Int },
@@ -119,7 +129,10 @@ describe("a pool whose modules do not match Python is refused", () => {
         }),
         {
           walk: ["it yields number here, and gives Iterator[str] in Python"],
-          slow: ['"text" is Array<string> here, and str in Python', "it gives number | null here, and str in Python"]
+          slow: [
+            '"text" is Array<string> here, and str in Python',
+            "it gives number | null here, and str in Python"
+          ]
         }
       )
     })
@@ -141,7 +154,10 @@ describe("a pool whose modules do not match Python is refused", () => {
           Idex: session({ methods: {} })
         }),
         {
-          Index: ['Python has no parameter "nam"; is it "name"?', 'Python requires "name", which is not described'],
+          Index: [
+            'Python has no parameter "nam"; is it "name"?',
+            'Python requires "name", which is not described'
+          ],
           "Index.serch": ['Python has no such method; is it "search" or "each"?'],
           "Index.add": ['Python has no parameter "at"'],
           "Index.each": ["it is a generator in Python: describe it by PythonModule.stream"],
@@ -193,6 +209,31 @@ it.live("what Python cannot tell without a call is taken as described", () =>
   })
 )
 
+it.live("each worker is compared, since a file may have changed", () =>
+  Effect.gen(function* () {
+    const place = yield* folder
+    const file = join(place, "changing.py")
+    writeFileSync(file, "import os\ndef f(a): return a\ndef end(): os._exit(3)\n")
+    const Changing = PythonModule.make("changing", {
+      f: fn({ args: { a: Schema.Int }, success: Schema.Int }),
+      end: fn()
+    })
+    const started = yield* pool({ pythonPath: [place], start: "spawn", modules: [Changing] })
+    const events = yield* record(started)
+    const changing = PythonModule.client(started, Changing)
+    assert.strictEqual(yield* changing.f({ a: 1 }), 1)
+    writeFileSync(file, "def f(b): return b\ndef end(): pass\n")
+    assert.strictEqual((yield* Effect.flip(changing.end()))._tag, "WorkerLost")
+    yield* until("the next worker is refused", () =>
+      events.some(
+        (event) => event._tag === "StartFailed" && event.error.mismatches?.[0]?.target === "changing:f"
+      )
+    )
+    writeFileSync(file, "# as it was\nimport os\ndef f(a): return a\ndef end(): os._exit(3)\n")
+    assert.strictEqual(yield* changing.f({ a: 2 }), 2)
+  })
+)
+
 describe("a mock worker", () => {
   const Mocked = PythonModule.make("app", {
     score: fn({ args: { text: Schema.String }, success: Schema.Int }),
@@ -224,7 +265,9 @@ describe("a mock worker", () => {
         }
       })
       const connect = MockWorker.connect(script, { start })
-      const error = yield* Effect.flip(Effect.scoped(WorkerPool.make({ size: 1, modules: [Mocked], connect })))
+      const error = yield* Effect.flip(
+        Effect.scoped(WorkerPool.make({ size: 1, modules: [Mocked], connect }))
+      )
       assert.deepStrictEqual(
         error.mismatches?.map(({ problems, python }) => [python, ...problems]),
         [
