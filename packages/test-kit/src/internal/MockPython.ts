@@ -167,10 +167,9 @@ export const make = (options: Options): Peer => {
     concurrent = init.concurrency > 1
     callbacks.open(init.callbacks)
     initialized = true
-    const ready = Json.encode(
-      { ms: 0, exports, described: Targets.described(init.describe, exports) },
-      "ready"
-    )
+    const described =
+      init.describe.length === 0 ? {} : { described: Targets.described(init.describe, exports) }
+    const ready = Json.encode({ ms: 0, exports, ...described }, "ready")
     if ("_tag" in ready) fatal("init", Failure.refusalText(ready))
     else sendFrame(Frame.make(Kind.Reply.ready, 0, ready))
   }
