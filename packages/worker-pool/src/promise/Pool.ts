@@ -17,7 +17,7 @@ import { callback, run } from "./run.ts"
 import { closeOnSignals } from "./signals.ts"
 
 /** Options of a pool: those of `WorkerPool.make`, where all durations may be numbers of milliseconds, and two more. */
-export interface PoolOptions extends Omit<Options, "preload" | "callbacks"> {
+export interface PoolOptions extends Omit<Options, "preload" | "modules" | "callbacks"> {
   /**
    * Modules that each worker imports before it is ready, by file (`./analysis.py`, relative to `root`, or a URL) or by name. Functions of `./analysis.py`
    * are then called as `analysis:score`. Default: none; modules that are found in `pythonPath` are imported when they are called.
