@@ -1,11 +1,12 @@
 /**
  * `pnpm pack:check`: does what we would publish work for someone who installs it? Builds and packs every package, lints each
- * tarball (publint, attw), installs them all in an empty project with npm, and runs programs there under Node, and under Deno
- * and Bun where present: one that imports every entry, and the first programs of each package's README.
+ * tarball (publint, attw), installs them all in an empty project with npm, and runs programs there under Node, and under any
+ * other Node of the PATH, Deno and Bun where present: one that imports every entry, and the first programs of each package's README.
  */
 import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import * as path from "node:path"
+import process from "node:process"
 import { programs, pythonFiles } from "./markdown.ts"
 import type { CodeBlock } from "./markdown.ts"
 import { run, runOrThrow } from "./process.ts"
@@ -53,11 +54,29 @@ const pack = async (folder: string, name: string): Promise<string> => {
   return tarball
 }
 
-/** The runtimes that are here, each with the words that make it run a file of the project. */
-const findRuntimes = async (): Promise<ReadonlyArray<ReadonlyArray<string>>> => {
-  const candidates = [["node"], ["deno", "run", "-A", "--node-modules-dir=manual"], ["bun", "run"]]
-  const found = await Promise.all(candidates.map(([command = ""]) => run(command, ["--version"])))
-  return candidates.filter((_, index) => found[index]?.code === 0)
+interface Runtime {
+  readonly name: string
+  /** The words that make it run a file of the project. */
+  readonly words: readonly [command: string, ...args: ReadonlyArray<string>]
+  readonly extension: "ts" | "js"
+}
+
+/** The runtimes that are here: our own Node and the others, with any older Node, for which programs are compiled. */
+const findRuntimes = async (): Promise<ReadonlyArray<Runtime>> => {
+  const candidates: ReadonlyArray<Runtime["words"]> = [
+    ["node"],
+    ["deno", "run", "-A", "--node-modules-dir=manual"],
+    ["bun", "run"],
+    ...(process.env["PATH"] ?? "").split(path.delimiter).map((dir) => [path.join(dir, "node")] as const)
+  ]
+  const found = new Map<string, Runtime>()
+  for (const words of candidates) {
+    const { code, stdout } = await run(words[0], ["--version"])
+    const name = `${path.basename(words[0])} ${stdout.split("\n")[0]}`
+    const isOld = /^node v(?:20|21)\./.test(name)
+    if (code === 0 && !found.has(name)) found.set(name, { name, words, extension: isOld ? "js" : "ts" })
+  }
+  return [...found.values()]
 }
 
 const entriesOf = ({ exports, name }: Manifest): ReadonlyArray<string> =>
@@ -101,26 +120,53 @@ try {
     runOrThrow("npm", install, { cwd: project, timeout: 120_000 })
   )
 
-  for (const manifest of installed ? packages : []) {
+  const runtimes = await findRuntimes()
+  const write = (program: string, code: string): string => {
+    writeFileSync(path.join(project, `${program}.ts`), code)
+    return program
+  }
+  const all = packages.map((manifest) => {
     const short = path.basename(manifest.folder)
-    writeFileSync(path.join(project, `${short}.ts`), importAll(manifest))
     const readme = path.join(manifest.folder, "README.md")
     const text = existsSync(readme) ? readFileSync(readme, "utf8") : ""
+    for (const { code, name } of pythonFiles(text)) writeFileSync(path.join(project, name), code)
     // The first calls, before any other heading. test-kit's programs are tests, which need a runner.
     const examples = short === "test-kit" ? [] : firstPrograms(text)
-    const files = examples.map((_, index) => `${short}-readme-${index + 1}.ts`)
-    for (const [index, { code }] of examples.entries())
-      writeFileSync(path.join(project, files[index] ?? ""), code)
-    for (const { code, name } of pythonFiles(text)) writeFileSync(path.join(project, name), code)
-    for (const [runtime = "", ...words] of await findRuntimes()) {
-      const execute = (file: string) => () =>
-        runOrThrow(runtime, [...words, file], { cwd: project, timeout: 60_000 })
-      await attempt(`${manifest.name}: imports under ${runtime}`, execute(`${short}.ts`))
-      for (const [index, file] of files.entries())
-        await attempt(`${manifest.name}: program ${index + 1} of its README under ${runtime}`, execute(file))
+    return {
+      name: manifest.name,
+      imports: write(short, importAll(manifest)),
+      examples: examples.map(({ code }, index) => write(`${short}-readme-${index + 1}`, code))
     }
-    if (short !== "test-kit" && examples.length === 0) {
-      await attempt(`${manifest.name}: has a README with a program`, () => Promise.reject(new Error(readme)))
+  })
+  if (runtimes.some(({ extension }) => extension === "js")) {
+    const files = all.flatMap(({ examples, imports }) => [imports, ...examples].map((file) => `${file}.ts`))
+    const compile = [
+      ...files,
+      "--format",
+      "esm",
+      "--target",
+      "node20",
+      "--out-dir",
+      ".",
+      "--no-config",
+      "--silent"
+    ]
+    await attempt("compile for an older Node", () => runOrThrow("tsup", compile, { cwd: project }))
+  }
+
+  for (const { examples, imports, name } of installed ? all : []) {
+    for (const { extension, name: runtime, words } of runtimes) {
+      const [command, ...args] = words
+      const execute = (program: string) => async () => {
+        const file = `${program}.${extension}`
+        const { output } = await runOrThrow(command, [...args, file], { cwd: project, timeout: 60_000 })
+        if (/\bWARN\b/.test(output)) throw new Error(`it warns\n${output}`)
+      }
+      await attempt(`${name}: imports under ${runtime}`, execute(imports))
+      for (const example of examples) await attempt(`${example} under ${runtime}`, execute(example))
+    }
+    if (!imports.includes("test-kit") && examples.length === 0) {
+      await attempt(`${name}: has a README with a program`, () => Promise.reject(new Error("there is none")))
     }
   }
 } finally {

@@ -25,6 +25,14 @@ export interface Rendezvous {
 /** A fresh token: 128 bits, in hexadecimal. */
 export const makeToken = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("hex")
 
+/**
+ * A name of the kernel's. Node 20 fills a shorter one with zeros up to the length of the field, and so takes another name than it was told; Bun refuses one
+ * of that length.
+ */
+const makeName = (): string => `\0fireweed-${makeToken()}`.padEnd("Bun" in globalThis ? 0 : SUN_PATH, "-")
+/** The length of the field, in bytes. */
+const SUN_PATH = 108
+
 /** How long a connection may take to say who it is, in milliseconds. */
 const PATIENCE = 10_000
 /** How many may be about to; one more turns away the first of them. */
@@ -36,7 +44,7 @@ const ROLES = ["toPython", "fromPython", "lifeline", "stdout", "stderr"] as cons
 
 /** Opens a place to meet; fails with the reason where there is no such socket. The scope's end closes it. */
 export const make: Effect.Effect<Rendezvous, string, Scope.Scope> = Effect.gen(function* () {
-  const path = `\0fireweed-${makeToken()}`
+  const path = makeName()
   const strangers = new Set<Socket>()
   const expected = new Map<
     string,
