@@ -26,10 +26,13 @@ DOORBELL = signal.SIGINT if PORTABLE else signal.SIGUSR1
 current = ContextVar("fireweed.call", default=None)
 """The call that the running code belongs to, also in the tasks that it started."""
 
+_IMPORT = 0.3
+"""Seconds for which an import is let go on: one that is cut short can leave a package that no later import mends."""
+
 _PAUSES = (0.002, 0.005, 0.02, 0.1)  # seconds; the last again and again
 
 _main = get_ident()
-_sleep, _exc_info, _getframe = time.sleep, sys.exc_info, sys._getframe
+_sleep, _now, _exc_info, _getframe = time.sleep, time.monotonic, sys.exc_info, sys._getframe
 _context = BaseException.__dict__["__context__"].__get__
 _getsignal, _signal = signal.getsignal, signal.signal
 _sigmask = getattr(signal, "pthread_sigmask", None)
@@ -41,7 +44,7 @@ class Call:
 
     __slots__ = (
         *("arrived", "began", "cancelled", "codec", "ended", "id", "interrupted", "kind"),
-        *("payload", "started", "stream", "task", "trace"),
+        *("held", "payload", "started", "stream", "task", "trace"),
     )
 
     def __init__(self, kind, call_id, codec, payload, arrived):
@@ -51,6 +54,7 @@ class Call:
         self.cancelled = False  # the mark; set by the reader thread
         self.ended = False  # it may call the parent no more
         self.interrupted = False  # that was done
+        self.held = None  # since when it is let import, though it is cancelled
         self.stream = None
         self.trace = None  # the traceparent that came with it
         self.task = None  # the asyncio task that runs it, if one does
@@ -121,6 +125,11 @@ class Doorbell:
             # The parent rang before the reader thread could read the frame: main may hold the GIL for seconds (a
             # regular expression), and only lets go of it here.
             _sleep(0.002)
+        if call.cancelled and _imports(frame):
+            if call.held is None:
+                call.held = _now()
+            if _now() < call.held + _IMPORT:
+                return  # who insists rings again
         stop_cancelled(call)
 
 
@@ -134,6 +143,15 @@ def _is_handled():
             return True
         error = _context(error)
     return True
+
+
+def _imports(frame):
+    """Whether the running user code imports."""
+    while frame is not None and frame.f_code is not _enter_code:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def start_thread(function):

@@ -1,5 +1,7 @@
+import os
 import random
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -147,6 +149,22 @@ class Cancel(unittest.TestCase):
                 if kind == ERROR:
                     self.assertEqual((value["code"], value["started"]), ("cancelled", False))
             self.assertEqual(worker.ask("echo", 1), 1)
+
+    def test_an_import_is_finished_first(self):
+        """A package whose import is cut short keeps the parts that it has loaded, and may never be whole again."""
+        with tempfile.TemporaryDirectory() as folder, warm() as worker:
+            for name in ("quick", "endless"):
+                os.makedirs(os.path.join(folder, name))
+                with open(os.path.join(folder, name, "part.py"), "w") as part:
+                    part.write("names = []\n")
+                with open(os.path.join(folder, name, "__init__.py"), "w") as init:
+                    pause = "time.sleep(0.1)" if name == "quick" else "time.sleep(60)"
+                    init.write(f"import time\nfrom .part import *\n{pause}\n__all__ = part.names\n")
+            worker.ask("evaluate", f"sys.path.append({folder!r})")
+            call = self.start(worker, "evaluate", "(__import__('quick'), time.sleep(60))")
+            self.cancelled(worker, call)
+            self.assertEqual(worker.ask("evaluate", "__import__('quick').__all__"), [])
+            self.cancelled(worker, self.start(worker, "evaluate", "__import__('endless')"))
 
     def test_a_call_that_is_marked_already_does_not_start(self):
         call = _cancel.Call(CALL, 1, None, b"", 0)
