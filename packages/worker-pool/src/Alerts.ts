@@ -5,6 +5,7 @@
  * ```ts
  * import { Alerts, WorkerPool } from "@fireweed/worker-pool"
  * import * as Effect from "effect/Effect"
+ * import * as Fiber from "effect/Fiber"
  * import * as Stream from "effect/Stream"
  *
  * const program = Effect.gen(function* () {
@@ -12,8 +13,11 @@
  *   const alerts = Alerts.watch(pool.events, { rules: [Alerts.errorRate({ minimum: 1 })] })
  *   const first = yield* Effect.forkChild(Stream.runHead(alerts), { startImmediately: true })
  *   yield* Effect.flip(pool.call("math:sqrt", [-1]))
- *   return yield* first.await
+ *   return yield* Fiber.join(first)
  * })
+ *
+ * const alert = await Effect.runPromise(Effect.scoped(program))
+ * if (alert._tag === "None" || alert.value._tag !== "HighErrorRate") throw new Error("expected an alert")
  * ```
  */
 import * as Clock from "effect/Clock"
