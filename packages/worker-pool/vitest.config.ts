@@ -1,7 +1,13 @@
 import { configDefaults, defineConfig } from "vitest/config"
 
-// The runtime's own tests are Python's, which is the same whoever starts it.
-const once = "Deno" in globalThis ? ["test/python/runtime.test.ts"] : []
+// What is Python's is the same whoever starts it: the runtime's own tests, the faults and traps of spawned workers, the long tables of values.
+const pythons = [
+  "test/python/runtime.test.ts",
+  "test/python/traps.test.ts",
+  "test/python/values.test.ts",
+  "test/faults/faults.test.ts"
+]
+const once = "Deno" in globalThis ? pythons : []
 
 export default defineConfig({
   test: {
@@ -10,6 +16,6 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, ...once],
     testTimeout: 30_000,
     // On two cores, too: its tests mostly wait for other processes.
-    maxWorkers: 3
+    maxWorkers: 4
   }
 })
