@@ -1,5 +1,5 @@
 import { defineConfig } from "vitest/config"
 
 export default defineConfig({
-  test: { name: "demo", include: ["test/**/*.test.ts"], testTimeout: 30_000, maxWorkers: 4 }
+  test: { name: "demo", include: ["test/**/*.test.ts"], testTimeout: 30_000, maxWorkers: 3 }
 })

@@ -5,7 +5,7 @@ export default defineConfig({
     name: "session-affinity",
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
-    maxWorkers: 4,
+    maxWorkers: 3,
     // Its files share nothing but modules, and loading those anew for each takes longer than the tests.
     isolate: false
   }
