@@ -374,7 +374,7 @@ const settled = <A>(table: Table.Table, now: number, answer: A): A => {
 const toResult = <E extends AffinityError>(answer: Assignment | E): Result.Result<Assignment, E> =>
   isAssignment(answer) ? Result.succeed(answer) : Result.fail(answer)
 
-const SWEEP_BATCH = 1_000
+const SWEEP_BATCH = 250
 const SWEEP_EVERY_MILLIS = 1_000
 
 /** Sleeps until something is due, but wakes at most once a second. */
