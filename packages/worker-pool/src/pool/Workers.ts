@@ -1,0 +1,272 @@
+/**
+ * The workers of one pool: started, watched, replaced, more or fewer of them as calls need. It says of each when it can serve and when it
+ * is gone; what runs on them is the {@link Dispatcher}'s.
+ */
+import { CircuitBreaker } from "@fireweed/circuit-breaker"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import process from "node:process"
+import { PoolUnavailable } from "../CallError.ts"
+import type { StartError } from "../CallError.ts"
+import type { Settings } from "../internal/settings.ts"
+import type * as Places from "../internal/places.ts"
+import type { Timers } from "../internal/Timers.ts"
+import type { PoolEvent } from "../PoolEvent.ts"
+import type { Exports } from "../protocol/Export.ts"
+import * as Supervisor from "../recovery/Supervisor.ts"
+import * as Process from "../transport/Process.ts"
+import type { Connect } from "../transport/Transport.ts"
+import * as Zygote from "../transport/Zygote.ts"
+import type * as Callbacks from "../worker/Callbacks.ts"
+import * as Cancellation from "../worker/Cancellation.ts"
+import type * as Health from "../worker/Health.ts"
+import * as Heartbeat from "../worker/Heartbeat.ts"
+import * as Worker from "../worker/Worker.ts"
+import { isAlive } from "../worker/WorkerState.ts"
+import type { Dispatcher } from "./Dispatcher.ts"
+import type { Observability } from "./Observability.ts"
+import * as Scaling from "./Scaling.ts"
+import type { Sessions } from "./Sessions.ts"
+import * as Signatures from "./Signatures.ts"
+
+/** The workers that serve, by name, those that came first before the others. */
+export type Roster = Map<string, Worker.Worker>
+
+/** The workers of one pool. */
+export interface Workers {
+  /** A call waits. */
+  readonly onWaiting: () => void
+  /** What the worker that got ready last exposes. */
+  readonly exports: () => Exports
+  readonly healthOf: (worker: Worker.Worker) => Health.Health
+  /** The state of the circuit breaker of the starts. */
+  readonly circuit: () => string
+}
+
+/** What they are made of. */
+export interface WorkersOptions {
+  readonly settings: Settings & Places.Places
+  /** What is started. */
+  readonly interpreter: string
+  /** Environment by which what is left of a pool can be told. */
+  readonly mark: { readonly [name: string]: string }
+  readonly timers: Timers
+  readonly observability: Observability
+  /** Empty; filled and emptied here. */
+  readonly roster: Roster
+  readonly dispatcher: Dispatcher
+  readonly sessions: Sessions
+  /** Starts the effects of callbacks. */
+  readonly fork: Callbacks.Fork
+}
+
+/**
+ * Starts the least number of workers, and returns when the first of them can serve; fails when none can be started. The scope's end stops
+ * them all.
+ */
+export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { dispatcher, interpreter, observability, roster, sessions, settings, timers } = options
+    const { publish } = observability
+    const preload = [...new Set([...settings.preload, ...settings.modules.map(({ name }) => name)])]
+    const connect = settings.connect ?? (yield* transport(options, preload))
+    const breaker = yield* CircuitBreaker.make({
+      name: "worker starts",
+      tripPolicy: CircuitBreaker.consecutive(settings.crashLoop.deaths),
+      openDuration: settings.crashLoop.pause,
+      // After the pause one worker is tried, not all: what kills them is likely still there.
+      halfOpen: { trials: 1, deadline: settings.startTimeout + Supervisor.PROBATION + 1_000 }
+    })
+    let exports: Exports = {}
+
+    // Those of whom it was told that they do not answer.
+    const silent = new WeakSet<Worker.Worker>()
+    const heartbeat = Heartbeat.make({
+      timers,
+      interval: settings.heartbeat.interval,
+      killAfter: settings.heartbeat.killAfter ?? Number.POSITIVE_INFINITY,
+      workers: () => roster.values(),
+      onUnresponsive: (worker, silentFor) =>
+        worker.examine((diagnosis) => {
+          if (diagnosis === undefined) return
+          silent.add(worker)
+          publish(() => ({
+            _tag: "WorkerUnresponsive",
+            worker: worker.id,
+            silentFor: silentFor + Cancellation.LOOK,
+            diagnosis
+          }))
+        }),
+      onResponsive: (worker) => {
+        if (silent.delete(worker)) publish(() => ({ _tag: "WorkerResponsive", worker: worker.id }))
+      }
+    })
+
+    // The breaker moves only when it is asked, so asking after each event that can move it sees every transition.
+    let circuit = breaker.stateUnsafe()._tag
+    const watchCircuit = (): void => {
+      const from = circuit
+      circuit = breaker.stateUnsafe()._tag
+      if (circuit !== from) publish(() => ({ _tag: "Circuit", from, to: circuit }))
+    }
+
+    // It may take a moment until its process is gone, but nothing more can be expected of it.
+    const onEnding = (worker: Worker.Worker): void => {
+      roster.delete(worker.id)
+      const lost = sessions.remove(worker)
+      dispatcher.retire(worker)
+      for (const key of lost) publish(() => ({ _tag: "SessionLost", key, worker: worker.id }))
+    }
+
+    const start = (slot: number, life: number): Effect.Effect<Worker.Worker, StartError, Scope.Scope> =>
+      Worker.make({
+        id: `${slot}.${life}`,
+        connect,
+        interpreter,
+        timers,
+        path: settings.pythonPath,
+        maxFrame: settings.maxFrame,
+        memory: settings.memory.limit,
+        concurrency: settings.concurrency,
+        preparation: {
+          preload,
+          describe: Signatures.targets(settings.modules),
+          setup: settings.setup,
+          teardown: settings.teardown,
+          strict: settings.strict,
+          callbacks: Object.keys(settings.callbacks),
+          logs: LOG_LEVELS[settings.logs]
+        },
+        refusal: (ready) =>
+          Signatures.refusal(settings.modules, ready, { interpreter, strict: settings.strict }),
+        fork: options.fork,
+        codec: settings.codec,
+        startTimeout: settings.startTimeout,
+        cancelGrace: settings.cancelGrace,
+        shutdownGrace: settings.shutdownTimeout,
+        onState: (id, from, to) => {
+          publish(() => ({ _tag: "WorkerState", worker: id, from, to }))
+          const worker = roster.get(id)
+          if (worker !== undefined && !isAlive(to)) onEnding(worker)
+        },
+        onRoom: dispatcher.offer,
+        onBusy: heartbeat.wake,
+        onDirty: (worker, dirty) => publish(() => ({ _tag: "WorkerDirty", worker, dirty })),
+        onOutput: observability.onOutput,
+        onLog: observability.onLog
+      })
+
+    // There is none before the first worker is ready, nor any call.
+    let scaling: Scaling.Scaling | undefined
+    const supervisor = yield* Supervisor.make({
+      min: settings.size.min,
+      max: settings.size.max,
+      wanted: () => dispatcher.waiting().count > 0,
+      breaker,
+      start,
+      onReady: (worker) => {
+        roster.set(worker.id, worker)
+        exports = worker.exports
+        publish(() => ready(worker))
+        watchCircuit()
+        sessions.add(worker)
+        dispatcher.setUnavailable(undefined)
+        dispatcher.offer(worker)
+        scaling?.onReady()
+      },
+      onEnd: (worker, end) => {
+        publish(() => ({ _tag: "WorkerGone", worker: worker.id, detail: end.detail }))
+        watchCircuit()
+      },
+      onStartFailed: (slot, life, error) => {
+        publish(() => ({ _tag: "StartFailed", worker: `${slot}.${life}`, error }))
+        watchCircuit()
+      },
+      onHeldBack: (rejection) => {
+        watchCircuit()
+        // While one is tried, the others may hope for its success; the breaker's own answer is the time it allows for that.
+        const wait =
+          rejection._tag === "CircuitHalfOpen"
+            ? Math.min(Duration.toMillis(rejection.retryAfter), settings.crashLoop.pause)
+            : Duration.toMillis(rejection.retryAfter)
+        const until = timers.now() + wait
+        dispatcher.setUnavailable((target) => crashLoop(target, until - timers.now(), rejection))
+      }
+    })
+    scaling = Scaling.make({
+      ...settings.size,
+      timers,
+      concurrency: settings.concurrency,
+      workers: () => roster,
+      starting: supervisor.starting,
+      waiting: dispatcher.waiting,
+      peak: dispatcher.peak,
+      isHeld: (worker) => sessions.countOn(worker) > 0,
+      grow: supervisor.grow,
+      retire: (worker) => {
+        onEnding(worker)
+        worker.drain()
+        supervisor.retire(worker)
+      }
+    })
+    const { onWaiting } = scaling
+
+    return {
+      onWaiting,
+      exports: () => exports,
+      healthOf: heartbeat.healthOf,
+      circuit: () => breaker.stateUnsafe()._tag
+    }
+  })
+
+/** The options `logs`, as numbers of Python's `logging`. */
+const LOG_LEVELS = { debug: 10, info: 20, warning: 30, error: 40, off: undefined } as const
+
+/** How workers come to be: forked where that was asked for, or is possible and pays. */
+const transport = (
+  { interpreter, mark, observability, settings }: WorkersOptions,
+  preload: ReadonlyArray<string>
+): Effect.Effect<Connect, never, Scope.Scope> => {
+  const launch = {
+    interpreter,
+    cwd: settings.cwd,
+    env: { ...settings.env, ...mark },
+    maxFrame: settings.maxFrame
+  }
+  const forks =
+    settings.start === "zygote" ||
+    (settings.start === "auto" &&
+      preload.length > 0 &&
+      Zygote.refusal({ ...process.env, ...settings.env }) === undefined)
+  return forks
+    ? Zygote.make({
+        ...launch,
+        path: settings.pythonPath,
+        preload,
+        startTimeout: settings.startTimeout,
+        onOutput: (output, line) => observability.onOutput("zygote", output, line),
+        onRefused: (reason) => observability.publish(() => ({ _tag: "ForkRefused", reason }))
+      })
+    : Effect.succeed(Process.connect(launch))
+}
+
+const ready = (worker: Worker.Worker): PoolEvent => ({
+  _tag: "WorkerReady",
+  worker: worker.id,
+  pid: worker.pid(),
+  python: worker.hello.python.join(".")
+})
+
+const crashLoop = (target: string, left: number, rejection: CircuitBreaker.Rejection): PoolUnavailable =>
+  new PoolUnavailable({
+    reason: "crash-loop",
+    target,
+    retryAfter: Duration.millis(Math.max(0, left)),
+    detail: `no worker lives, and the last ones died before they answered a call (${lastWords(rejection.lastFailure)})`
+  })
+
+const lastWords = (failure: unknown): string => {
+  if (typeof failure === "object" && failure !== null && "detail" in failure) return String(failure.detail)
+  return "for reasons unknown"
+}
