@@ -44,6 +44,13 @@ export const codeBlocks = (markdown: string): ReadonlyArray<CodeBlock> => {
 export const programs = (markdown: string): ReadonlyArray<CodeBlock> =>
   codeBlocks(markdown).filter(({ language }) => language === "ts" || language === "typescript")
 
+/** The text of a source's docstrings, line by line where it stands; other lines are empty. */
+export const docstrings = (source: string): string =>
+  source
+    .split(/\r?\n/)
+    .map((line) => /^ *\* (.*)$/.exec(line)?.[1] ?? "")
+    .join("\n")
+
 /** The files of Python that go with the programs: blocks that begin with their name, as in `# analysis.py`. */
 export const pythonFiles = (
   markdown: string

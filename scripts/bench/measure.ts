@@ -13,12 +13,14 @@ export interface Plan {
   readonly visit: number
   /** Milliseconds each subject runs before anything counts, for the compiler to settle. */
   readonly warmUp: number
+  /** How often the bytes that an operation allocates are counted. */
+  readonly counts: number
 }
 
-export const fullPlan: Plan = { rounds: 15, visit: 20, warmUp: 200 }
+export const fullPlan: Plan = { rounds: 15, visit: 20, warmUp: 200, counts: 7 }
 
 /** Enough to see that a case runs and yields sane figures. */
-export const smokePlan: Plan = { rounds: 3, visit: 1, warmUp: 0 }
+export const smokePlan: Plan = { rounds: 1, visit: 1, warmUp: 0, counts: 1 }
 
 /** One line of `bench-results/<package>.json`. Times are in `unit`; `ratio` is the median of the rounds' own ratios. */
 export interface Result {
@@ -55,7 +57,7 @@ export const measure = async (case_: Case, plan: Plan): Promise<Result> => {
         entry.times.push((await time(entry.subject, entry.n)) / entry.n)
       }
     }
-    const bytes = await allocation(case_.subject, entries[1]?.n ?? 1)
+    const bytes = await allocation(case_.subject, entries[1]?.n ?? 1, plan)
     return summarise(
       case_,
       entries.map((entry) => entry.times),
@@ -151,14 +153,14 @@ const calibrate = async (subject: Subject, plan: Plan): Promise<number> => {
 
 /**
  * Heap bytes per operation: the growth over few enough operations that the collector does not run in between; the median
- * of seven tries, as one can be hit by a collection all the same. Needs `--expose-gc`.
+ * of several counts, as one can be hit by a collection all the same. Needs `--expose-gc`.
  */
-const allocation = async (subject: Subject, calibrated: number): Promise<number | undefined> => {
+const allocation = async (subject: Subject, calibrated: number, plan: Plan): Promise<number | undefined> => {
   const { gc } = globalThis
   if (gc === undefined) return undefined
   const n = Math.min(calibrated, 1000)
   const deltas: Array<number> = []
-  for (let i = 0; i < 7; i++) {
+  for (let i = 0; i < plan.counts; i++) {
     gc()
     const before = process.memoryUsage().heapUsed
     const pending = subject.run(n)

@@ -2,14 +2,14 @@
  * `pnpm bench [package ...] [--smoke] [--check]`: measures `packages/<package>/bench/*.bench.ts`, prints a table for each
  * package and writes `bench-results/<package>.json`.
  *
- * `--smoke` makes few, tiny rounds: do all cases run, and are the figures sane? Goals do not count then.
+ * `--smoke` makes one tiny round: do all cases run, and are the figures sane? Goals do not count then.
  * `--check` exits with 1 when a goal is missed. A case that fails exits with 1 always.
  */
 import { spawn, spawnSync } from "node:child_process"
 import { globSync, mkdirSync, writeFileSync } from "node:fs"
 import * as path from "node:path"
 import { parseArgs } from "node:util"
-import { fullPlan, smokePlan } from "./measure.ts"
+import { fullPlan } from "./measure.ts"
 import type { Report } from "./measure-package.ts"
 import { table } from "./table.ts"
 
@@ -94,9 +94,7 @@ for (const name of packages) {
     mkdirSync(path.join(root, "bench-results"), { recursive: true })
     writeFileSync(path.join(root, "bench-results", `${name}.json`), `${JSON.stringify(file, null, 2)}\n`)
   } else {
-    console.log(
-      `smoke: ${results.length} cases, ${smokePlan.rounds} tiny rounds each; the figures mean nothing`
-    )
+    console.log(`smoke: ${results.length} cases, one tiny round each; the figures mean nothing`)
   }
 }
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { codeBlocks, programs } from "../markdown.ts"
+import { codeBlocks, docstrings, programs } from "../markdown.ts"
 
 const lines = (...text: ReadonlyArray<string>): string => text.join("\n")
 
@@ -30,5 +30,27 @@ describe("markdown", () => {
 
   it("refuses a block that is never closed", () => {
     assert.throws(() => codeBlocks(lines("a", "```ts", "b")), /line 2 is never closed/)
+  })
+
+  it("in docstrings, on whatever level, blocks keep their lines", () => {
+    const source = lines(
+      "const a = 1",
+      "/**",
+      " * ```ts",
+      " * a",
+      " *",
+      " *   b",
+      " * ```",
+      " */",
+      "  /** One line. */"
+    )
+    const inner = lines("  /**", "   * ```ts", "   * c", "   * ```", "   */", "  * 2")
+    assert.deepStrictEqual(
+      programs(docstrings(lines(source, inner))).map(({ code, line }) => [code, line]),
+      [
+        ["a\n\n  b\n", 3],
+        ["c\n", 11]
+      ]
+    )
   })
 })
