@@ -168,6 +168,22 @@ export interface Options {
         readonly pause?: Duration.Input | undefined
       }
     | undefined
+  /** How the pool comes back from failures. */
+  readonly recovery?:
+    | {
+        /** Most recoveries of one kind at once, 1 to 1,024: workers that are replaced, sessions that are restored. Default: 10. */
+        readonly concurrency?: number | undefined
+        /** Time that one recovery may take; then it is interrupted, and has failed. */
+        readonly budget?:
+          | {
+              /** Replacing a worker that died or did not start. Default: twice `startTimeout`. */
+              readonly replace?: Duration.Input | undefined
+              /** Restoring a session. Default: 30 seconds. */
+              readonly restore?: Duration.Input | undefined
+            }
+          | undefined
+      }
+    | undefined
   /** Largest frame either way, in bytes. Default: 1 GiB. */
   readonly maxFrame?: number | undefined
   /** What carries values: pickle, read by a machine that runs nothing, or strict JSON. `VALUES.md` has both. Default: `pickle`. */

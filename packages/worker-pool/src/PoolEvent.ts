@@ -2,6 +2,7 @@
  * What happens in a pool, for those who watch it.
  */
 import type { CallError, Diagnosis, StartError } from "./CallError.ts"
+import type { Ended, Recovery } from "./recovery/Recoveries.ts"
 import type { Output } from "./transport/Transport.ts"
 import type { WorkerState } from "./worker/WorkerState.ts"
 
@@ -72,6 +73,10 @@ export type PoolEvent =
   | { readonly _tag: "SessionClosed"; readonly key: string; readonly worker: string }
   /** A session went with its worker. */
   | { readonly _tag: "SessionLost"; readonly key: string; readonly worker: string }
+  /** A recovery has its place and begins: a worker is replaced, or a session restored. */
+  | ({ readonly _tag: "RecoveryStarted" } & Recovery)
+  /** A recovery has ended, or was cancelled while it waited for its place. */
+  | ({ readonly _tag: "RecoveryEnded" } & Ended)
   /** User code printed a line; what a preload prints before workers are forked has the worker `zygote`. */
   | { readonly _tag: "Output"; readonly worker: string; readonly output: Output; readonly line: string }
   /**

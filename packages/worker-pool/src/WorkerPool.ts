@@ -50,6 +50,7 @@ import * as Codec from "./protocol/Codec.ts"
 import type { Exports } from "./protocol/Export.ts"
 import * as Kind from "./protocol/Kind.ts"
 import * as PythonModule from "./PythonModule.ts"
+import * as Recoveries from "./recovery/Recoveries.ts"
 import * as Environment from "./transport/Environment.ts"
 import * as Sweep from "./transport/Sweep.ts"
 
@@ -59,6 +60,7 @@ export type { CallOptions, CheckedCallOptions } from "./pool/Calls.ts"
 export type { Recorded } from "./pool/Observability.ts"
 export type { Session } from "./pool/SessionHandle.ts"
 export type { Snapshot, WorkerSnapshot } from "./pool/Snapshot.ts"
+export type { Ended as EndedRecovery, Outcome as RecoveryOutcome, Recovery } from "./recovery/Recoveries.ts"
 export type { CheckedStreamOptions, StreamOptions } from "./pool/Streams.ts"
 
 /**
@@ -126,6 +128,8 @@ export interface WorkerPool {
    * that got ready last.
    */
   readonly exports: Effect.Effect<Exports>
+  /** What the pool does to come back from failures: those under way, the last hundred, and a way to cancel one. */
+  readonly recoveries: Pick<Recoveries.Recoveries, "active" | "ended" | "cancel">
   /** What happens from now on. Events are built only while somebody listens. */
   readonly events: Stream.Stream<PoolEvent>
   /** The latest events, the oldest first: as many as the option `history` says. */
@@ -238,6 +242,16 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
     // Before the workers, so that it outlives the last of their callbacks.
     const fork = yield* FiberSet.makeRuntime()
     const sessions = yield* Sessions.make(settings.maxSessions)
+    const recoveries = Recoveries.make({
+      timers,
+      concurrency: settings.recovery.concurrency,
+      budget: {
+        replace: settings.recovery.budget.replace ?? 2 * settings.startTimeout,
+        restore: settings.recovery.budget.restore
+      },
+      onBegin: (recovery) => publish(() => ({ _tag: "RecoveryStarted", ...recovery })),
+      onEnd: (ended) => publish(() => ({ _tag: "RecoveryEnded", ...ended }))
+    })
     const roster: Workers.Roster = new Map()
     const dispatcher = Dispatcher.make({
       timers,
@@ -258,6 +272,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       roster,
       dispatcher,
       sessions,
+      recoveries,
       fork
     })
     // Finalizers run last to first: calls are refused before the workers stop.
@@ -344,6 +359,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         publish
       }),
       exports: Effect.sync(workers.exports),
+      recoveries: { active: recoveries.active, ended: recoveries.ended, cancel: recoveries.cancel },
       events: observability.events,
       history: observability.history,
       snapshot: Effect.sync(() => Snapshots.make({ roster, dispatcher, sessions, workers }))

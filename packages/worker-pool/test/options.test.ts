@@ -29,6 +29,9 @@ describe("D66 options that make no sense are refused by name", () => {
     [{ startTimeout: 0 }, "startTimeout"],
     [{ cancelGrace: "20 millis" }, "cancelGrace"],
     [{ crashLoop: { deaths: 0 } }, "deaths"],
+    [{ recovery: { concurrency: 0 } }, "concurrency"],
+    [{ recovery: { budget: { replace: 0 } } }, "replace"],
+    [{ recovery: { budget: { failover: "1 second" } } }, "failover"],
     [{ maxFrame: 10 }, "maxFrame"],
     [{ output: "print" }, "output"],
     [{ codec: "xml" }, "codec"],
@@ -60,6 +63,17 @@ describe("D66 options that make no sense are refused by name", () => {
   )
 })
 
+it("D33 what is configured wins over what is built in, and is merged in depth", () => {
+  const { crashLoop, queue, recovery } = decode({
+    recovery: { budget: { replace: "2 seconds" } },
+    queue: { weights: { a: 2 } },
+    crashLoop: { deaths: 2 }
+  })
+  assert.deepStrictEqual(recovery, { concurrency: 10, budget: { replace: 2_000, restore: 30_000 } })
+  assert.deepStrictEqual(queue, { limit: 1_000, timeout: 10_000, weights: { a: 2 } })
+  assert.deepStrictEqual(crashLoop, { deaths: 2, pause: 10_000 })
+})
+
 it("D64 the defaults stand in one place", () => {
   assert.deepStrictEqual(decode({}), {
     name: "python",
@@ -86,6 +100,7 @@ it("D64 the defaults stand in one place", () => {
     cancelGrace: 1_000,
     shutdownTimeout: 5_000,
     crashLoop: { deaths: 5, pause: 10_000 },
+    recovery: { concurrency: 10, budget: { restore: 30_000 } },
     maxFrame: 1024 ** 3,
     codec: "pickle",
     output: "log",

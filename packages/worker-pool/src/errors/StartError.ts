@@ -21,7 +21,9 @@ const StartErrorBase: Base<
         "handshake",
         "init",
         "requirement-not-met",
-        "signature"
+        "signature",
+        "replay",
+        "cancelled"
       ]
     >
     readonly interpreter: Schema.String
@@ -42,7 +44,9 @@ const StartErrorBase: Base<
     "handshake",
     "init",
     "requirement-not-met",
-    "signature"
+    "signature",
+    "replay",
+    "cancelled"
   ]),
   interpreter: Schema.String,
   detail: Schema.String,
@@ -89,6 +93,10 @@ export class StartError extends StartErrorBase {
         return this.stderr.trim() === "" ? "run it by hand to see why" : "see its standard error below"
       case "timeout":
         return "raise startTimeout, or see what the interpreter waits for"
+      case "cancelled":
+        return "it was asked for by `recoveries.cancel`; the pool tries again"
+      case "replay":
+        return "broadcast what works under the same key, or let that key be forgotten by `remember: false`"
       case "handshake":
         return "reinstall @fireweed/worker-pool: its two halves do not match"
     }

@@ -135,6 +135,12 @@ const Options = Schema.Struct({
   crashLoop: Schema.Struct({ deaths: whole(1, 1_000, 5), pause: millis(10_000) }).pipe(
     Schema.withDecodingDefault(Effect.succeed({}))
   ),
+  recovery: Schema.Struct({
+    concurrency: whole(1, 1_024, 10),
+    budget: Schema.Struct({ replace: Schema.optional(Millis), restore: millis(30_000) }).pipe(
+      Schema.withDecodingDefault(Effect.succeed({}))
+    )
+  }).pipe(Schema.withDecodingDefault(Effect.succeed({}))),
   maxFrame: whole(1_024, Number.MAX_SAFE_INTEGER, DEFAULT_MAX_FRAME),
   codec: Schema.Literals(["pickle", "json"]).pipe(
     Schema.withDecodingDefault(Effect.succeed("pickle" as const))

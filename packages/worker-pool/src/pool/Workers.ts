@@ -7,13 +7,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import process from "node:process"
-import { PoolUnavailable } from "../CallError.ts"
-import type { StartError } from "../CallError.ts"
+import { PoolUnavailable, StartError } from "../CallError.ts"
 import type { Settings } from "../internal/settings.ts"
 import type * as Places from "../internal/places.ts"
 import type { Timers } from "../internal/Timers.ts"
 import type { PoolEvent } from "../PoolEvent.ts"
 import type { Exports } from "../protocol/Export.ts"
+import type * as Recoveries from "../recovery/Recoveries.ts"
 import * as Supervisor from "../recovery/Supervisor.ts"
 import * as Process from "../transport/Process.ts"
 import type { Connect } from "../transport/Transport.ts"
@@ -57,6 +57,7 @@ export interface WorkersOptions {
   readonly roster: Roster
   readonly dispatcher: Dispatcher
   readonly sessions: Sessions
+  readonly recoveries: Recoveries.Recoveries
   /** Starts the effects of callbacks. */
   readonly fork: Callbacks.Fork
 }
@@ -157,6 +158,16 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
         onLog: observability.onLog
       })
 
+    /** The same for one that died or did not start: in its turn, and within its budget. */
+    const replace = (slot: number, life: number): Effect.Effect<Worker.Worker, StartError, Scope.Scope> =>
+      Effect.flatMap(
+        options.recoveries.run({ kind: "replace", subject: `${slot}.${life}` }, start(slot, life)),
+        (outcome) =>
+          outcome._tag === "Recovered"
+            ? Effect.succeed(outcome.value)
+            : Effect.fail(outcome._tag === "Failed" ? outcome.error : givenUp(interpreter, outcome))
+      )
+
     // There is none before the first worker is ready, nor any call.
     let scaling: Scaling.Scaling | undefined
     const supervisor = yield* Supervisor.make({
@@ -164,7 +175,7 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
       max: settings.size.max,
       wanted: () => dispatcher.waiting().count > 0,
       breaker,
-      start,
+      start: (slot, life, recovers) => (recovers ? replace(slot, life) : start(slot, life)),
       onReady: (worker) => {
         roster.set(worker.id, worker)
         exports = worker.exports
@@ -257,6 +268,19 @@ const ready = (worker: Worker.Worker): PoolEvent => ({
   pid: worker.pid(),
   python: worker.hello.python.join(".")
 })
+
+const givenUp = (
+  interpreter: string,
+  outcome: Extract<Recoveries.Outcome<never, never>, { readonly _tag: "TimedOut" | "Cancelled" }>
+): StartError =>
+  outcome._tag === "Cancelled"
+    ? new StartError({ reason: "cancelled", interpreter, detail: "its start was cancelled", stderr: "" })
+    : new StartError({
+        reason: "timeout",
+        interpreter,
+        detail: `was not ready within ${Duration.format(outcome.budget)} (recovery.budget.replace)`,
+        stderr: ""
+      })
 
 const crashLoop = (target: string, left: number, rejection: CircuitBreaker.Rejection): PoolUnavailable =>
   new PoolUnavailable({

@@ -30,8 +30,12 @@ export interface SupervisorOptions {
   /** Whether a worker that ended shall have a successor, though there are more places than the least. */
   readonly wanted: () => boolean
   readonly breaker: CircuitBreaker.CircuitBreaker
-  /** Starts a worker in the n-th place; `life` counts from 1. */
-  readonly start: (slot: number, life: number) => Effect.Effect<Worker, StartError, Scope.Scope>
+  /** Starts a worker in the n-th place; `life` counts from 1. It `recovers` if the one before it there died, or could not be started. */
+  readonly start: (
+    slot: number,
+    life: number,
+    recovers: boolean
+  ) => Effect.Effect<Worker, StartError, Scope.Scope>
   /** A worker is ready. */
   readonly onReady: (worker: Worker) => void
   /** A worker that was ready is gone. */
@@ -114,11 +118,11 @@ export const make = (options: SupervisorOptions): Effect.Effect<Supervisor, Star
     const keep = (slot: number): Effect.Effect<void> =>
       Effect.gen(function* () {
         let fruitless = 0
-        for (;;) {
+        for (let recovers = false; ; recovers = true) {
           const permit = yield* admission
           const life = (lives.get(slot) ?? 0) + 1
           lives.set(slot, life)
-          const outcome = yield* lead(slot, life, permit)
+          const outcome = yield* lead(slot, life, permit, recovers)
           if (outcome._tag === "Retired") {
             options.onEnd(outcome.worker, yield* outcome.worker.ended)
             leaving--
@@ -142,9 +146,14 @@ export const make = (options: SupervisorOptions): Effect.Effect<Supervisor, Star
       return Effect.andThen(Effect.race(pause, Deferred.await(verdict)), admission)
     })
 
-    const lead = (slot: number, life: number, permit: CircuitBreaker.Permit): Effect.Effect<Course> =>
+    const lead = (
+      slot: number,
+      life: number,
+      permit: CircuitBreaker.Permit,
+      recovers: boolean
+    ): Effect.Effect<Course> =>
       Effect.gen(function* () {
-        const worker = yield* options.start(slot, life)
+        const worker = yield* options.start(slot, life, recovers)
         const retired = Deferred.makeUnsafe<void>()
         onReady(worker, retired)
         const over = Effect.raceFirst(worker.ended, Deferred.await(retired))

@@ -317,7 +317,9 @@ it.effect("events tell a worker's whole life, in order", () =>
         "1.1 terminating terminated",
         "WorkerGone",
         "CallEnded",
+        "RecoveryStarted",
         "1.2 initializing ready",
+        "RecoveryEnded",
         "WorkerReady"
       ]
     )
