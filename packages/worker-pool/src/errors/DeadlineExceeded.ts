@@ -1,6 +1,7 @@
 /** A call that took too long. */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
+import { printed } from "./printed.ts"
 import type { Base, Started } from "./Base.ts"
 
 const DeadlineExceededBase: Base<
@@ -11,11 +12,13 @@ const DeadlineExceededBase: Base<
     readonly target: Schema.String
     readonly deadline: Schema.Duration
   }
-> = Schema.TaggedError<DeadlineExceeded>()("DeadlineExceeded", {
-  reason: Schema.Literals(["waiting", "running"]),
-  target: Schema.String,
-  deadline: Schema.Duration
-})
+> = printed(
+  Schema.TaggedError<DeadlineExceeded>()("DeadlineExceeded", {
+    reason: Schema.Literals(["waiting", "running"]),
+    target: Schema.String,
+    deadline: Schema.Duration
+  })
+)
 
 /**
  * The call's deadline passed while it waited for a worker, or while it ran; in the second case Python was told to stop.

@@ -1,5 +1,6 @@
 /** A call that is wrong in itself. */
 import * as Schema from "effect/Schema"
+import { printed } from "./printed.ts"
 import type { Base } from "./Base.ts"
 
 const InvalidCallBase: Base<
@@ -11,12 +12,14 @@ const InvalidCallBase: Base<
     readonly detail: Schema.String
     readonly started: Schema.Literals<readonly ["no", "maybe"]>
   }
-> = Schema.TaggedError<InvalidCall>()("InvalidCall", {
-  reason: Schema.Literals(["target", "arguments", "result", "stream", "reentry"]),
-  target: Schema.String,
-  detail: Schema.String,
-  started: Schema.Literals(["no", "maybe"])
-})
+> = printed(
+  Schema.TaggedError<InvalidCall>()("InvalidCall", {
+    reason: Schema.Literals(["target", "arguments", "result", "stream", "reentry"]),
+    target: Schema.String,
+    detail: Schema.String,
+    started: Schema.Literals(["no", "maybe"])
+  })
+)
 
 /**
  * The call itself is wrong: there is no such function, or it may not be called (`target`), an argument cannot be sent (`arguments`), the

@@ -1,6 +1,7 @@
 /** A pool that cannot serve. */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
+import { printed } from "./printed.ts"
 import type { Base, Started } from "./Base.ts"
 
 const PoolUnavailableBase: Base<
@@ -12,12 +13,14 @@ const PoolUnavailableBase: Base<
     readonly retryAfter: Schema.Duration
     readonly detail: Schema.String
   }
-> = Schema.TaggedError<PoolUnavailable>()("PoolUnavailable", {
-  reason: Schema.Literals(["closed", "crash-loop"]),
-  target: Schema.String,
-  retryAfter: Schema.Duration,
-  detail: Schema.String
-})
+> = printed(
+  Schema.TaggedError<PoolUnavailable>()("PoolUnavailable", {
+    reason: Schema.Literals(["closed", "crash-loop"]),
+    target: Schema.String,
+    retryAfter: Schema.Duration,
+    detail: Schema.String
+  })
+)
 
 /**
  * No worker can serve: the pool is closed, or its workers die one after the other and the circuit breaker holds back the next start for

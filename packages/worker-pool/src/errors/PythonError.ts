@@ -1,9 +1,25 @@
 /** A Python function that failed. */
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import type { PythonException } from "../protocol/Message.ts"
 import * as Message from "../protocol/Message.ts"
+import { printed, stackOf } from "./printed.ts"
 import type { Base, Started } from "./Base.ts"
 import { format, headline } from "./PythonTraceback.ts"
+
+/** One that was read from a frame, where all of it was checked: once is enough. */
+const Exception: Schema.Codec<PythonException> = Schema.declare(
+  (u): u is PythonException =>
+    Predicate.hasProperty(u, "type") &&
+    Predicate.hasProperty(u, "message") &&
+    Predicate.hasProperty(u, "frames"),
+  {
+    expected: "a Python exception",
+    toCodecJson: () =>
+      Schema.link<PythonException>()(Message.PythonException, SchemaTransformation.passthrough())
+  }
+)
 
 const PythonErrorBase: Base<
   PythonError,
@@ -14,12 +30,14 @@ const PythonErrorBase: Base<
     readonly worker: Schema.String
     readonly exception: Schema.Codec<PythonException>
   }
-> = Schema.TaggedError<PythonError>()("PythonError", {
-  reason: Schema.Literals(["raised", "exit", "interrupt", "memory"]),
-  target: Schema.String,
-  worker: Schema.String,
-  exception: Message.PythonException
-})
+> = printed(
+  Schema.TaggedError<PythonError>()("PythonError", {
+    reason: Schema.Literals(["raised", "exit", "interrupt", "memory"]),
+    target: Schema.String,
+    worker: Schema.String,
+    exception: Exception
+  })
+)
 
 /**
  * The Python function raised, or left by `sys.exit`, `KeyboardInterrupt` or `MemoryError`. The worker is well and serves the next call.
@@ -27,6 +45,12 @@ const PythonErrorBase: Base<
  * @category errors
  */
 export class PythonError extends PythonErrorBase {
+  // Whatever makes one, a decoder too, passes what the class takes.
+  // @effect-diagnostics-next-line overriddenSchemaConstructor:off
+  constructor(...args: ConstructorParameters<typeof PythonErrorBase>) {
+    super(...args)
+    Object.defineProperty(this, "stack", STACK)
+  }
   /** What failed, for `@fireweed/retry`. */
   get category(): "python" {
     return "python"
@@ -52,8 +76,10 @@ export class PythonError extends PythonErrorBase {
   get traceback(): string {
     return format(this.exception)
   }
-  /** What happened, to whom. */
+  /** What happened, to whom, and what to do. */
   override get message(): string {
-    return `${this.target} on worker ${this.worker}: ${headline(this.exception)}`
+    return `${this.target} on worker ${this.worker}: ${headline(this.exception)}; ${this.hint}`
   }
 }
+
+const STACK = stackOf<PythonError>(({ traceback }) => traceback)

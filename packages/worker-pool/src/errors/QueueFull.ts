@@ -1,6 +1,7 @@
 /** A call for which there was no room. */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
+import { printed } from "./printed.ts"
 import type { Base, Started } from "./Base.ts"
 
 const QueueFullBase: Base<
@@ -12,12 +13,14 @@ const QueueFullBase: Base<
     readonly queued: Schema.Finite
     readonly waited: Schema.Duration
   }
-> = Schema.TaggedError<QueueFull>()("QueueFull", {
-  reason: Schema.Literals(["limit", "timeout"]),
-  target: Schema.String,
-  queued: Schema.Finite,
-  waited: Schema.Duration
-})
+> = printed(
+  Schema.TaggedError<QueueFull>()("QueueFull", {
+    reason: Schema.Literals(["limit", "timeout"]),
+    target: Schema.String,
+    queued: Schema.Finite,
+    waited: Schema.Duration
+  })
+)
 
 /**
  * All workers are busy and the queue is at its limit (`limit`), or the call waited in it for too long (`timeout`). It never ran.

@@ -1,5 +1,6 @@
 /** A session that is not there. */
 import * as Schema from "effect/Schema"
+import { printed } from "./printed.ts"
 import type { Base, Started } from "./Base.ts"
 
 const SessionErrorBase: Base<
@@ -11,12 +12,14 @@ const SessionErrorBase: Base<
     readonly target: Schema.String
     readonly detail: Schema.String
   }
-> = Schema.TaggedError<SessionError>()("SessionError", {
-  reason: Schema.Literals(["lost", "closed", "exists", "limit"]),
-  key: Schema.String,
-  target: Schema.String,
-  detail: Schema.String
-})
+> = printed(
+  Schema.TaggedError<SessionError>()("SessionError", {
+    reason: Schema.Literals(["lost", "closed", "exists", "limit"]),
+    key: Schema.String,
+    target: Schema.String,
+    detail: Schema.String
+  })
+)
 
 /**
  * The session is not there: its worker died and its object with it (`lost`), it was closed (`closed`), another has its key (`exists`),

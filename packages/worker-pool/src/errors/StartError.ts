@@ -2,6 +2,7 @@
 import * as Schema from "effect/Schema"
 import type { PythonException } from "../protocol/Message.ts"
 import * as Message from "../protocol/Message.ts"
+import { printed } from "./printed.ts"
 import type { Base, Started } from "./Base.ts"
 import { format as formatMismatch, Mismatch } from "./Mismatch.ts"
 import { format as formatTraceback } from "./PythonTraceback.ts"
@@ -33,28 +34,30 @@ const StartErrorBase: Base<
     readonly exception: Schema.optionalKey<Schema.Codec<PythonException>>
     readonly mismatches: Schema.optionalKey<Schema.$Array<Schema.Codec<Mismatch>>>
   }
-> = Schema.TaggedError<StartError>()("StartError", {
-  reason: Schema.Literals([
-    "interpreter-not-found",
-    "interpreter-not-executable",
-    "folder-not-found",
-    "python-too-old",
-    "exited",
-    "timeout",
-    "handshake",
-    "init",
-    "requirement-not-met",
-    "signature",
-    "replay",
-    "cancelled"
-  ]),
-  interpreter: Schema.String,
-  detail: Schema.String,
-  stderr: Schema.String,
-  fix: Schema.optionalKey(Schema.String),
-  exception: Schema.optionalKey(Message.PythonException),
-  mismatches: Schema.optionalKey(Schema.Array(Mismatch))
-})
+> = printed(
+  Schema.TaggedError<StartError>()("StartError", {
+    reason: Schema.Literals([
+      "interpreter-not-found",
+      "interpreter-not-executable",
+      "folder-not-found",
+      "python-too-old",
+      "exited",
+      "timeout",
+      "handshake",
+      "init",
+      "requirement-not-met",
+      "signature",
+      "replay",
+      "cancelled"
+    ]),
+    interpreter: Schema.String,
+    detail: Schema.String,
+    stderr: Schema.String,
+    fix: Schema.optionalKey(Schema.String),
+    exception: Schema.optionalKey(Message.PythonException),
+    mismatches: Schema.optionalKey(Schema.Array(Mismatch))
+  })
+)
 
 /**
  * A worker could not be started. `WorkerPool.make` fails with it when its first worker cannot; `hint` names the fix. With the reason

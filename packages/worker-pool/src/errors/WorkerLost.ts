@@ -1,5 +1,6 @@
 /** A worker that is gone with its call. */
 import * as Schema from "effect/Schema"
+import { printed, stackOf } from "./printed.ts"
 import type { Base } from "./Base.ts"
 import { Diagnosis } from "./Diagnosis.ts"
 
@@ -17,17 +18,19 @@ const WorkerLostBase: Base<
     readonly stderr: Schema.String
     readonly diagnosis: Schema.optionalKey<Schema.Codec<Diagnosis>>
   }
-> = Schema.TaggedError<WorkerLost>()("WorkerLost", {
-  reason: Schema.Literals(["exit", "signal", "eof", "violation", "stuck"]),
-  target: Schema.String,
-  worker: Schema.String,
-  started: Schema.Literals(["no", "maybe"]),
-  exitCode: Schema.NullOr(Schema.Finite),
-  signal: Schema.NullOr(Schema.String),
-  detail: Schema.String,
-  stderr: Schema.String,
-  diagnosis: Schema.optionalKey(Diagnosis)
-})
+> = printed(
+  Schema.TaggedError<WorkerLost>()("WorkerLost", {
+    reason: Schema.Literals(["exit", "signal", "eof", "violation", "stuck"]),
+    target: Schema.String,
+    worker: Schema.String,
+    started: Schema.Literals(["no", "maybe"]),
+    exitCode: Schema.NullOr(Schema.Finite),
+    signal: Schema.NullOr(Schema.String),
+    detail: Schema.String,
+    stderr: Schema.String,
+    diagnosis: Schema.optionalKey(Diagnosis)
+  })
+)
 
 /**
  * The worker that had the call is gone: it ended (`exit`), was killed (`signal`), closed its pipes (`eof`), broke the protocol
@@ -36,6 +39,13 @@ const WorkerLostBase: Base<
  * @category errors
  */
 export class WorkerLost extends WorkerLostBase {
+  // Whatever makes one, a decoder too, passes what the class takes.
+  // @effect-diagnostics-next-line overriddenSchemaConstructor:off
+  constructor(...args: ConstructorParameters<typeof WorkerLostBase>) {
+    super(...args)
+    if (this.diagnosis !== undefined && this.diagnosis.stack !== "")
+      Object.defineProperty(this, "stack", STACK)
+  }
   /** What failed, for `@fireweed/retry`. */
   get category(): "connection" | "communication" {
     return this.reason === "violation" ? "communication" : "connection"
@@ -52,3 +62,5 @@ export class WorkerLost extends WorkerLostBase {
     return `${this.target}: worker ${this.worker} is gone (${this.detail}); ${this.hint}${tail === "" ? "" : `\n  ${tail}`}`
   }
 }
+
+const STACK = stackOf<WorkerLost>(({ diagnosis }) => diagnosis?.stack ?? "")
