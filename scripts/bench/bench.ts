@@ -11,6 +11,15 @@ export interface Subject {
   readonly name: string
   /** Does the operation `n` times: the loop is the subject's own, so that it costs no call of ours per operation. */
   readonly run: (n: number) => void | Promise<void>
+  /**
+   * Fewest operations of one visit, for a subject whose cost depends on how many there are at once; a smoke does fewer. Default 1.
+   */
+  readonly atLeast?: number
+  /**
+   * Measures the bytes that one of what it makes keeps, which are then told in place of those that an operation allocates. `used` collects
+   * garbage, and tells how many bytes are in use.
+   */
+  readonly retained?: (used: () => number) => Promise<number>
   /** Runs after each visit, for what that leaves open; its time does not count. */
   readonly tidy?: () => void | Promise<void>
   /** Runs once, before any round; all subjects of a case are set up together and stay alive through all rounds. */
@@ -23,7 +32,7 @@ export interface Subject {
 export interface Goal {
   /** Time of the subject divided by the time of the baseline. */
   readonly ratio?: number
-  /** Bytes of heap allocated by one operation of the subject. */
+  /** Bytes of heap allocated by one operation of the subject, or kept by one of what it makes. */
   readonly bytes?: number
 }
 

@@ -15,12 +15,14 @@ export interface Plan {
   readonly warmUp: number
   /** How often the bytes that an operation allocates are counted. */
   readonly counts: number
+  /** Whether a subject gets the operations at once that it asks for, however long they take. */
+  readonly atScale: boolean
 }
 
-export const fullPlan: Plan = { rounds: 15, visit: 20, warmUp: 200, counts: 7 }
+export const fullPlan: Plan = { rounds: 15, visit: 20, warmUp: 200, counts: 7, atScale: true }
 
 /** Enough to see that a case runs and yields sane figures. */
-export const smokePlan: Plan = { rounds: 1, visit: 1, warmUp: 0, counts: 1 }
+export const smokePlan: Plan = { rounds: 1, visit: 1, warmUp: 0, counts: 1, atScale: false }
 
 /** One line of `bench-results/<package>.json`. Times are in `unit`; `ratio` is the median of the rounds' own ratios. */
 export interface Result {
@@ -35,7 +37,7 @@ export interface Result {
   readonly baselineValue: number
   readonly ratio: number
   readonly ratioQuartiles: Quartiles
-  /** Heap bytes that one operation of the subject allocates; absent when the collector cannot be called. */
+  /** Heap bytes that one operation of the subject allocates, or that one of what it makes keeps; absent when the collector cannot be called. */
   readonly bytes?: number
   readonly peers: ReadonlyArray<{ readonly name: string; readonly value: number; readonly ratio: number }>
   readonly goal?: Goal
@@ -57,7 +59,7 @@ export const measure = async (case_: Case, plan: Plan): Promise<Result> => {
         entry.times.push((await time(entry.subject, entry.n)) / entry.n)
       }
     }
-    const bytes = await allocation(case_.subject, entries[1]?.n ?? 1, plan)
+    const bytes = await heapBytes(case_.subject, entries[1]?.n ?? 1, plan)
     return summarise(
       case_,
       entries.map((entry) => entry.times),
@@ -138,26 +140,45 @@ const time = async (subject: Subject, n: number): Promise<number> => {
 /** Finds the number of operations that fills a visit, and warms up on the way. */
 const calibrate = async (subject: Subject, plan: Plan): Promise<number> => {
   const target = plan.visit * 1e6
-  let n = 1
+  const least = plan.atScale ? (subject.atLeast ?? 1) : 1
+  let n = least
   let spent = 0
   for (;;) {
     const elapsed = Math.max(await time(subject, n), 1)
     spent += elapsed
     const filling = elapsed >= target / 2
-    if (filling && spent >= plan.warmUp * 1e6) return Math.max(1, Math.round((n * target) / elapsed))
+    if (filling && spent >= plan.warmUp * 1e6)
+      return least * Math.max(1, Math.round((n * target) / elapsed / least))
     if (!filling) n = Math.ceil(n * Math.min(10, (target / elapsed) * 1.1 + 1))
     if (n > 1e10)
       throw new Error(`"${subject.name}" takes no longer when asked for more operations: run(n) must loop`)
   }
 }
 
-/**
- * Heap bytes per operation: the growth over few enough operations that the collector does not run in between; the median
- * of several counts, as one can be hit by a collection all the same. Needs `--expose-gc`.
- */
-const allocation = async (subject: Subject, calibrated: number, plan: Plan): Promise<number | undefined> => {
+/** What an operation allocates, or what it makes keeps. Needs `--expose-gc`. */
+const heapBytes = async (subject: Subject, calibrated: number, plan: Plan): Promise<number | undefined> => {
   const { gc } = globalThis
   if (gc === undefined) return undefined
+  if (subject.retained === undefined) return allocation(subject, calibrated, plan, gc)
+  return Math.round(
+    await subject.retained(() => {
+      gc()
+      const { external, heapUsed } = process.memoryUsage()
+      return heapUsed + external
+    })
+  )
+}
+
+/**
+ * Heap bytes per operation: the growth over few enough operations that the collector does not run in between; the median
+ * of several counts, as one can be hit by a collection all the same.
+ */
+const allocation = async (
+  subject: Subject,
+  calibrated: number,
+  plan: Plan,
+  gc: () => void
+): Promise<number> => {
   const n = Math.min(calibrated, 1000)
   const deltas: Array<number> = []
   for (let i = 0; i < plan.counts; i++) {

@@ -105,6 +105,23 @@ describe("measure", () => {
     assert.deepStrictEqual(log, ["+a", "+b", "run", "-b", "-a"])
   })
 
+  it("a subject gets as many operations as it needs at the least, but not in a smoke", async () => {
+    const asked = new Set<number>()
+    const subject = {
+      name: "ours",
+      atLeast: 300,
+      run: (n: number) => {
+        asked.add(n)
+        loop(n * 10_000)
+      }
+    }
+    await measure({ ...case_, peers: [], subject }, { ...smokePlan, atScale: true })
+    assert.deepStrictEqual([...asked], [300])
+    asked.clear()
+    await measure({ ...case_, peers: [], subject }, smokePlan)
+    assert.isTrue(asked.has(1))
+  })
+
   it("refuses a subject that does not loop, rather than asking it for more and more", async () => {
     const constant = {
       ...case_,

@@ -1,9 +1,11 @@
 /**
- * What a worker costs until it has answered its first call, forked beside spawned, with the same modules imported before.
+ * What a worker costs until it has answered its first call, and what its successor costs when it was killed; forked beside spawned, with the
+ * same modules imported before.
  */
 import { Codec, Frame, Kind, Message } from "@fireweed/worker-pool/protocol"
 import { Process, Zygote } from "@fireweed/worker-pool/transport"
 import type { Transport } from "@fireweed/worker-pool/transport"
+import type { WorkerPool } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -11,7 +13,7 @@ import { spawnSync } from "node:child_process"
 import process from "node:process"
 import type { Case, Subject } from "../../../scripts/bench/bench.ts"
 import { bench } from "../../../scripts/bench/bench.ts"
-import { interpreter } from "./subjects.ts"
+import { interpreter, pooled } from "./subjects.ts"
 
 const options = { interpreter, cwd: process.cwd(), env: {}, maxFrame: Frame.DEFAULT_MAX_FRAME }
 
@@ -126,6 +128,20 @@ const many = (count: number, preload: ReadonlyArray<string>): Subject =>
     )
   )
 
+/** Kills the worker from within, and waits for the answer to the next call, which its successor gives. */
+const killed = (pool: WorkerPool.WorkerPool, n: number): Effect.Effect<unknown, unknown> => {
+  let left = n
+  const once = Effect.andThen(
+    Effect.flip(pool.call("signal:raise_signal", [SIGKILL])),
+    pool.call("math:sqrt", [16])
+  )
+  return Effect.whileLoop({ while: () => left-- > 0, body: () => once, step: () => {} })
+}
+const SIGKILL = 9
+
+const successor = (start: "spawn" | "zygote", preload: ReadonlyArray<string>): Subject =>
+  pooled(start, killed, { start, preload })
+
 /** One spawned worker, and a wait. */
 const spawnedAnd = (milliseconds: number): Subject =>
   starting(`one spawned, and ${milliseconds} ms`, (scope) =>
@@ -160,10 +176,20 @@ const one = (what: string, preload: ReadonlyArray<string>): Case => ({
   goal: { ratio: 1 / 5 }
 })
 
+const next = (what: string, preload: ReadonlyArray<string>): Case => ({
+  name: `from SIGKILL to the successor's first reply, ${what}`,
+  unit: "ms/death",
+  baseline: successor("spawn", preload),
+  subject: successor("zygote", preload),
+  goal: { ratio: 1 / 5 }
+})
+
 export default bench([
   one("nothing preloaded", []),
   one("much of the standard library", STANDARD),
   ...(hasNumpy ? [one("numpy", ["numpy"])] : []),
+  next("nothing preloaded", []),
+  hasNumpy ? next("numpy", ["numpy"]) : next("much of the standard library", STANDARD),
   {
     name: "32 first replies, nothing preloaded",
     unit: "ms/start",

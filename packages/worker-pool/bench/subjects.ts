@@ -47,6 +47,13 @@ export const pooled = (
   }
 }
 
+/** The same over mock workers, with as many calls waiting as there are. */
+export const mocked = (
+  name: string,
+  run: (pool: WorkerPool.WorkerPool, n: number) => Effect.Effect<unknown, unknown>,
+  options: WorkerPool.Options & Required<Pick<WorkerPool.Options, "connect">>
+): Subject => pooled(name, run, { queue: { limit: 1_000_000, timeout: "1 hour" }, ...options })
+
 /** One call after the other. */
 export const sequentially =
   (target: string, args: ReadonlyArray<unknown>) =>

@@ -134,10 +134,40 @@ export interface MockWorker {
  * @category constructors
  */
 export const make = (script: Script, options: Options = {}): MockWorker => {
-  const handlers = decodeWith(decodeScript, script)
-  const start = decodeWith(decodeOptions, options).start ?? ready
   const calls: Array<Call> = []
   const received: Array<Received> = []
+  const record: Record = (worker, kind, id, meta, request) => {
+    received.push({ worker, kind, id, meta })
+    if (kind === "CALL" && request !== undefined) calls.push({ worker, ...request })
+  }
+  return { ...workers(script, options, record), calls, received }
+}
+
+/**
+ * The option `connect` of a pool, for those who need no record: `WorkerPool.make({ connect: MockWorker.connect(script) })`. None is kept, so that
+ * it can serve any number of calls.
+ *
+ * @category constructors
+ */
+export const connect = (script: Script, options: Options = {}): Transport.Connect =>
+  workers(script, options, () => {}).connect
+
+/** Told of every frame and every signal. */
+type Record = (
+  worker: string,
+  kind: string,
+  id: number,
+  meta: unknown,
+  request: Omit<Call, "worker"> | undefined
+) => void
+
+const workers = (
+  script: Script,
+  options: Options,
+  record: Record
+): Pick<MockWorker, "connect" | "processes"> => {
+  const handlers = decodeWith(decodeScript, script)
+  const start = decodeWith(decodeOptions, options).start ?? ready
   const alive = new Set<Process>()
 
   const turns = new Map<object, number>()
@@ -192,10 +222,7 @@ export const make = (script: Script, options: Options = {}): MockWorker => {
               script: handlers,
               start: step,
               take,
-              record: (kind, id, meta, request) => {
-                received.push({ worker, kind, id, meta })
-                if (kind === "CALL" && request !== undefined) calls.push({ worker, ...request })
-              },
+              record: (kind, id, meta, request) => record(worker, kind, id, meta, request),
               fork,
               now: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
             })
@@ -207,16 +234,8 @@ export const make = (script: Script, options: Options = {}): MockWorker => {
       )
     })
 
-  return { connect, calls, received, processes: () => [...alive] }
+  return { connect, processes: () => [...alive] }
 }
-
-/**
- * The option `connect` of a pool, for those who need no record: `WorkerPool.make({ connect: MockWorker.connect(script) })`.
- *
- * @category constructors
- */
-export const connect = (script: Script, options: Options = {}): Transport.Connect =>
-  make(script, options).connect
 
 /** Above the largest number of a real process. */
 const FIRST_PID = 2 ** 30
