@@ -89,16 +89,19 @@ const starting = (
 }
 
 const zygote = (preload: ReadonlyArray<string>) =>
-  Zygote.make({
-    ...options,
-    path: [],
-    preload,
-    startTimeout: 60_000,
-    onOutput: () => {},
-    onRefused: (reason) => {
-      throw new Error(`the benchmark compares nothing: ${reason}`)
-    }
-  })
+  Effect.map(
+    Zygote.make({
+      ...options,
+      path: [],
+      preload,
+      startTimeout: 60_000,
+      onOutput: () => {},
+      onRefused: (reason) => {
+        throw new Error(`the benchmark compares nothing: ${reason}`)
+      }
+    }),
+    ({ connect }) => connect
+  )
 
 const spawned = (preload: ReadonlyArray<string>): Subject =>
   starting("spawned", (scope) => firstReply(Process.connect(options), preload, scope))

@@ -130,19 +130,45 @@ export interface Options {
   readonly maxSessions?: number | undefined
   /** Limit of a worker's start, handshake included. Default: 30 seconds. */
   readonly startTimeout?: Duration.Input | undefined
-  /** How it is seen that a worker does not answer any more. */
+  /** How it is seen that a worker does not answer any more. Whatever comes from one is a sign of life. */
   readonly heartbeat?:
     | {
         /**
          * A worker that has run the same call for this long, and sent nothing meanwhile, is asked for a sign of life; two more of these later
-         * it counts as unresponsive. Default: 1 second.
+         * it counts as unresponsive: it is `degraded`, and given no call until something comes from it. Default: 1 second.
          */
         readonly interval?: Duration.Input | undefined
         /**
-         * An unresponsive worker is killed when it has been silent for this long, at least three intervals. Default: never, since native code
-         * may rightly hold the interpreter's lock for minutes.
+         * An unresponsive worker that runs a call is killed when it has been silent for this long, at least three intervals. Default: never,
+         * since native code may rightly hold the interpreter's lock for minutes.
          */
         readonly killAfter?: Duration.Input | undefined
+        /**
+         * A worker that runs nothing, and has been silent for this long, is asked for a sign of life; if it gives none for as long again, it is
+         * killed. Default: 10 seconds.
+         */
+        readonly idle?: Duration.Input | undefined
+      }
+    | undefined
+  /**
+   * When a worker that does its work is replaced by a new one. The successor is started first, one at a time; then the worker is given no more
+   * calls, and leaves when those that it has are done. One that holds a session which cannot move stays until that is closed. Default: never.
+   */
+  readonly recycle?:
+    | {
+        /** When it has answered so many calls. */
+        readonly calls?: number | undefined
+        /** When it has been ready for so long. */
+        readonly age?: Duration.Input | undefined
+        /** When the resident memory of its process has reached so many bytes, as of its last report. */
+        readonly memory?: number | undefined
+        /** When its calls have left something behind (`WorkerDirty`). Default: false. */
+        readonly dirty?: boolean | undefined
+        /**
+         * But not before it has been ready for this long; so a limit below what every worker needs costs a start now and then, not all the
+         * time. Default: 10 seconds.
+         */
+        readonly minLife?: Duration.Input | undefined
       }
     | undefined
   /** What a worker may use. */

@@ -43,7 +43,17 @@ export type PoolEvent =
     }
   /** A worker that was ready is gone. */
   | { readonly _tag: "WorkerGone"; readonly worker: string; readonly detail: string }
-  /** A worker runs a call and has not answered for `silentFor` milliseconds. Told once, until it answers. */
+  /**
+   * A worker that lives is replaced, and leaves when what it has is done: it reached a limit of the option `recycle`, or the pool is
+   * restarted. Its successor serves.
+   */
+  | {
+      readonly _tag: "WorkerReplaced"
+      readonly worker: string
+      readonly successor: string
+      readonly reason: "calls" | "age" | "memory" | "dirty" | "restart"
+    }
+  /** A worker does not answer, and has not for `silentFor` milliseconds. Told once, until it answers. */
   | {
       readonly _tag: "WorkerUnresponsive"
       readonly worker: string

@@ -18,6 +18,7 @@
  * ```
  */
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
@@ -123,6 +124,15 @@ export interface WorkerPool {
     args?: ReadonlyArray<unknown>,
     options?: Pick<CallOptions, "kwargs" | "deadline">
   ) => Effect.Effect<Session, CallError, Scope.Scope>
+  /**
+   * Replaces all workers by new ones, one after the other: a successor is started, then the worker is given no more calls, and leaves when what it
+   * has is done. No call fails, and no place is empty meanwhile. What is not done after `timeout` (30 seconds by default) is lost with the
+   * worker: sessions that cannot move, calls that take longer. Where a worker cannot be started the others stay as they are. With workers that are
+   * forked, what they are forked from is started anew first.
+   */
+  readonly restart: (options?: {
+    readonly timeout?: Duration.Input | undefined
+  }) => Effect.Effect<void, StartError>
   /**
    * What Python exposes by `@fireweed.expose` in modules that are imported before a worker is ready, with its signatures: that of the worker
    * that got ready last.
@@ -358,6 +368,8 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
         fork,
         publish
       }),
+      restart: ({ timeout = "30 seconds" } = {}) =>
+        Effect.suspend(() => workers.restart(Duration.toMillis(Duration.fromInputUnsafe(timeout)))),
       exports: Effect.sync(workers.exports),
       recoveries: { active: recoveries.active, ended: recoveries.ended, cancel: recoveries.cancel },
       events: observability.events,

@@ -132,6 +132,7 @@ export const make = (pool: string, context: Context.Context<never>): Metrics => 
         initializing: 0,
         ready: 0,
         busy: 0,
+        degraded: 0,
         draining: 0,
         terminating: 0,
         terminated: 0

@@ -122,9 +122,18 @@ const Options = Schema.Struct({
   limits: counts,
   maxSessions: whole(1, 10_000_000, 10_000),
   startTimeout: millis(30_000),
-  heartbeat: Schema.Struct({ interval: millis(1_000), killAfter: Schema.optional(Millis) }).pipe(
-    Schema.withDecodingDefault(Effect.succeed({}))
-  ),
+  heartbeat: Schema.Struct({
+    interval: millis(1_000),
+    killAfter: Schema.optional(Millis),
+    idle: millis(10_000)
+  }).pipe(Schema.withDecodingDefault(Effect.succeed({}))),
+  recycle: Schema.Struct({
+    calls: Schema.optional(Schema.Int.check(Schema.isGreaterThan(0))),
+    age: Schema.optional(Millis),
+    memory: Schema.optional(Schema.Int.check(Schema.isGreaterThan(0))),
+    dirty: Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false))),
+    minLife: millis(10_000)
+  }).pipe(Schema.withDecodingDefault(Effect.succeed({}))),
   memory: Schema.Struct({
     limit: Schema.optional(
       Schema.Int.check(Schema.isBetween({ minimum: 1 << 20, maximum: Number.MAX_SAFE_INTEGER }))

@@ -25,6 +25,8 @@ export interface Backlog {
   readonly remove: (request: Request) => void
   /** The call that this worker shall run next; it stays until it is started or removed. */
   readonly next: (worker: Worker) => Request | undefined
+  /** The same of those that only this worker can run. */
+  readonly nextOf: (worker: Worker) => Request | undefined
   /** Whether a call waits that any worker may run now. */
   readonly hasNext: () => boolean
   /** The calls that wait and that any worker could run now; and since when there has been one that any worker may take. */
@@ -123,6 +125,11 @@ export const make = (options: BacklogOptions): Backlog => {
     return best
   }
 
+  const firstOf = (worker: Worker): FairQueue.Member<Request> | undefined => {
+    const own = turns.get(worker)
+    return own === undefined ? undefined : FairQueue.first(own)
+  }
+
   return {
     mustWait: (request) => {
       const { session } = request
@@ -171,10 +178,8 @@ export const make = (options: BacklogOptions): Backlog => {
       size--
       endTurn(request)
     },
-    next: (worker) => {
-      const own = turns.get(worker)
-      return firstShared(own === undefined ? undefined : FairQueue.first(own))?.value
-    },
+    next: (worker) => firstShared(firstOf(worker))?.value,
+    nextOf: (worker) => firstOf(worker)?.value,
     hasNext: () => firstShared() !== undefined,
     waiting: () => {
       let count = free.size

@@ -228,6 +228,11 @@ export const make = (options: DispatcherOptions): Dispatcher => {
   }
 
   const offer = (worker: Worker): void => {
+    while (worker.state() === "draining" && worker.hasRoom()) {
+      const own = backlog.nextOf(worker)
+      if (own === undefined) return
+      run(own, worker)
+    }
     while (WorkerState.isAvailable(worker.state())) {
       const first = backlog.next(worker)
       if (first === undefined) return void open.add(worker)
@@ -267,9 +272,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       if (request.session !== undefined) {
         const { worker } = request.session
         if (isGone(worker)) return fail(request, () => sessionLost(request))
-        return WorkerState.isAvailable(worker.state()) && !backlog.mustWait(request)
-          ? run(request, worker)
-          : enqueue(request)
+        return worker.hasRoom() && !backlog.mustWait(request) ? run(request, worker) : enqueue(request)
       }
       const worker = leastLoaded()
       if (worker !== undefined) return backlog.mustWait(request) ? enqueue(request) : run(request, worker)

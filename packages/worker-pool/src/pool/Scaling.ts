@@ -57,7 +57,10 @@ export const surplus = (options: {
 export interface ScalingOptions extends Size {
   readonly timers: Timers
   readonly concurrency: number
-  readonly workers: () => ReadonlyMap<string, Worker>
+  /** How many workers serve. */
+  readonly ready: () => number
+  /** Those, the oldest first. */
+  readonly workers: () => Iterable<Worker>
   readonly starting: () => number
   /** Calls that wait and that one more worker could run; and since when there have been such calls. */
   readonly waiting: () => { readonly count: number; readonly since: number }
@@ -93,7 +96,7 @@ export const make = (options: ScalingOptions): Scaling => {
       const { count: waiting, since } = options.waiting()
       if (waiting === 0) return
       const waitedFor = timers.now() - since
-      const ready = options.workers().size
+      const ready = options.ready()
       const starting = options.starting()
       const count = growth({ max, concurrency, ready, starting, waiting, waitedFor })
       if (count > 0) options.grow(count)
@@ -107,14 +110,14 @@ export const make = (options: ScalingOptions): Scaling => {
       looking = undefined
       peaks = [...peaks, options.peak()].slice(-LOOKS)
       if (peaks.length === LOOKS) leave(Math.max(...peaks))
-      if (options.workers().size > min) return look()
+      if (options.ready() > min) return look()
       peaks = []
     })
   }
 
   // Those that came last leave first.
   const leave = (peak: number): void => {
-    const ready = [...options.workers().values()]
+    const ready = [...options.workers()]
     let left = surplus({ min, concurrency, ready: ready.length, peak })
     for (const worker of ready.toReversed()) {
       if (left === 0) return
@@ -126,10 +129,10 @@ export const make = (options: ScalingOptions): Scaling => {
 
   return {
     onWaiting: () => {
-      if (growing === undefined && options.workers().size + options.starting() < max) waitToGrow(GROW_AFTER)
+      if (growing === undefined && options.ready() + options.starting() < max) waitToGrow(GROW_AFTER)
     },
     onReady: () => {
-      if (looking !== undefined || options.workers().size <= min) return
+      if (looking !== undefined || options.ready() <= min) return
       options.peak()
       look()
     }

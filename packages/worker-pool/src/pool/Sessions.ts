@@ -26,6 +26,10 @@ export interface Sessions {
   readonly add: (worker: Worker) => void
   /** A worker is gone; answers the keys that went with it, each once. */
   readonly remove: (worker: Worker) => ReadonlyArray<string>
+  /** A worker takes no new sessions. */
+  readonly drain: (worker: Worker) => void
+  /** Waits until there is no session on a worker. */
+  readonly emptied: (worker: Worker) => Effect.Effect<void>
   /** Finds a worker for a new key; `undefined` while there is none. */
   readonly place: (key: string, target: string) => Result.Result<Entry, SessionError> | undefined
   /** Forgets a session. A later one of the same key is left alone. */
@@ -50,8 +54,14 @@ export const make = (limit: number): Effect.Effect<Sessions, never, Scope.Scope>
       let size = 0
       const count = (worker: string, by: number): void => {
         size += by
-        counts.set(worker, (counts.get(worker) ?? 0) + by)
+        const there = (counts.get(worker) ?? 0) + by
+        if (there > 0) return void counts.set(worker, there)
+        counts.delete(worker)
+        for (const waiter of waiters.get(worker) ?? []) waiter()
+        waiters.delete(worker)
       }
+      // Those who wait until a worker holds none.
+      const waiters = new Map<string, Set<() => void>>()
 
       return {
         add: (worker) => {
@@ -63,10 +73,18 @@ export const make = (limit: number): Effect.Effect<Sessions, never, Scope.Scope>
           const keys = affinity.removeUnsafe(worker.id)
           // A lost key may be opened again at once.
           for (const key of keys) affinity.unbindUnsafe(key)
-          size -= counts.get(worker.id) ?? 0
-          counts.delete(worker.id)
+          count(worker.id, -(counts.get(worker.id) ?? 0))
           return keys
         },
+        drain: (worker) => void affinity.drainUnsafe(worker.id),
+        emptied: (worker) =>
+          Effect.callback<void>((resume) => {
+            if (!counts.has(worker.id)) return resume(Effect.void)
+            const waiter = (): void => resume(Effect.void)
+            const own = waiters.get(worker.id) ?? new Set()
+            waiters.set(worker.id, own.add(waiter))
+            return Effect.sync(() => own.delete(waiter))
+          }),
         place: (key, target) => {
           if (affinity.lookupUnsafe(key)._tag === "Bound") {
             return refuse("exists", key, target, "there is a session of this key")

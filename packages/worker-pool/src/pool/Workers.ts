@@ -5,7 +5,9 @@
 import { CircuitBreaker } from "@fireweed/circuit-breaker"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import * as Scope from "effect/Scope"
 import process from "node:process"
 import { PoolUnavailable, StartError } from "../CallError.ts"
 import type { Settings } from "../internal/settings.ts"
@@ -16,7 +18,6 @@ import type { Exports } from "../protocol/Export.ts"
 import type * as Recoveries from "../recovery/Recoveries.ts"
 import * as Supervisor from "../recovery/Supervisor.ts"
 import * as Process from "../transport/Process.ts"
-import type { Connect } from "../transport/Transport.ts"
 import * as Zygote from "../transport/Zygote.ts"
 import type * as Callbacks from "../worker/Callbacks.ts"
 import * as Cancellation from "../worker/Cancellation.ts"
@@ -26,6 +27,7 @@ import * as Worker from "../worker/Worker.ts"
 import { isAlive } from "../worker/WorkerState.ts"
 import type { Dispatcher } from "./Dispatcher.ts"
 import type { Observability } from "./Observability.ts"
+import * as Renewal from "./Renewal.ts"
 import * as Scaling from "./Scaling.ts"
 import type { Sessions } from "./Sessions.ts"
 import * as Signatures from "./Signatures.ts"
@@ -42,6 +44,8 @@ export interface Workers {
   readonly healthOf: (worker: Worker.Worker) => Health.Health
   /** The state of the circuit breaker of the starts. */
   readonly circuit: () => string
+  /** Replaces all workers, one after the other, the successor first. */
+  readonly restart: Renewal.Renewal["restart"]
 }
 
 /** What they are made of. */
@@ -71,7 +75,7 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
     const { dispatcher, interpreter, observability, roster, sessions, settings, timers } = options
     const { publish } = observability
     const preload = [...new Set([...settings.preload, ...settings.modules.map(({ name }) => name)])]
-    const connect = settings.connect ?? (yield* transport(options, preload))
+    const { connect, renew } = yield* transport(options, preload)
     const breaker = yield* CircuitBreaker.make({
       name: "worker starts",
       tripPolicy: CircuitBreaker.consecutive(settings.crashLoop.deaths),
@@ -87,10 +91,12 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
       timers,
       interval: settings.heartbeat.interval,
       killAfter: settings.heartbeat.killAfter ?? Number.POSITIVE_INFINITY,
+      idle: settings.heartbeat.idle,
       workers: () => roster.values(),
       onUnresponsive: (worker, silentFor) =>
         worker.examine((diagnosis) => {
           if (diagnosis === undefined) return
+          worker.degrade()
           silent.add(worker)
           publish(() => ({
             _tag: "WorkerUnresponsive",
@@ -115,12 +121,55 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
     // It may take a moment until its process is gone, but nothing more can be expected of it.
     const onEnding = (worker: Worker.Worker): void => {
       roster.delete(worker.id)
+      leaving.delete(worker)
       const lost = sessions.remove(worker)
       dispatcher.retire(worker)
       for (const key of lost) publish(() => ({ _tag: "SessionLost", key, worker: worker.id }))
     }
 
+    const run = yield* FiberSet.makeRuntime<never, void, StartError>()
+    // Those that are to leave, and are given no more calls.
+    const leaving = new Set<Worker.Worker>()
+    const renewal = Renewal.make({
+      timers,
+      limits: settings.recycle,
+      workers: () => roster,
+      renewTransport: renew,
+      succeed: (worker) => supervisor.succeed(worker),
+      release: (worker, within) =>
+        Effect.gen(function* () {
+          leaving.add(worker)
+          sessions.drain(worker)
+          worker.drain()
+          const done = Effect.andThen(sessions.emptied(worker), worker.quiet)
+          yield* Number.isFinite(within) ? Effect.timeoutOption(done, within) : done
+          letGo(worker)
+        }),
+      isHeld: (worker) => sessions.countOn(worker) > 0,
+      fork: run,
+      publish
+    })
+    const letGo = (worker: Worker.Worker): void => {
+      onEnding(worker)
+      worker.drain()
+      supervisor.retire(worker)
+    }
+
+    // One that was being started when the others were replaced would be as old as they were.
     const start = (slot: number, life: number): Effect.Effect<Worker.Worker, StartError, Scope.Scope> =>
+      Effect.gen(function* () {
+        const generation = renewal.generation()
+        const own = yield* Scope.fork(yield* Effect.scope)
+        const worker = yield* Scope.provide(prepared(slot, life), own)
+        if (generation === renewal.generation()) {
+          renewal.onStarted(worker)
+          return worker
+        }
+        yield* Scope.close(own, Exit.void)
+        return yield* start(slot, life)
+      })
+
+    const prepared = (slot: number, life: number): Effect.Effect<Worker.Worker, StartError, Scope.Scope> =>
       Worker.make({
         id: `${slot}.${life}`,
         connect,
@@ -151,9 +200,13 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
           const worker = roster.get(id)
           if (worker !== undefined && !isAlive(to)) onEnding(worker)
         },
-        onRoom: dispatcher.offer,
+        onRoom: (worker) => {
+          renewal.look(worker)
+          dispatcher.offer(worker)
+        },
         onBusy: heartbeat.wake,
         onDirty: (worker, dirty) => publish(() => ({ _tag: "WorkerDirty", worker, dirty })),
+        onVitals: renewal.look,
         onOutput: observability.onOutput,
         onLog: observability.onLog
       })
@@ -185,6 +238,7 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
         dispatcher.setUnavailable(undefined)
         dispatcher.offer(worker)
         scaling?.onReady()
+        renewal.onReady(worker)
       },
       onEnd: (worker, end) => {
         publish(() => ({ _tag: "WorkerGone", worker: worker.id, detail: end.detail }))
@@ -209,17 +263,14 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
       ...settings.size,
       timers,
       concurrency: settings.concurrency,
-      workers: () => roster,
+      ready: () => roster.size - leaving.size,
+      workers: () => [...roster.values()].filter((worker) => !leaving.has(worker)),
       starting: supervisor.starting,
       waiting: dispatcher.waiting,
       peak: dispatcher.peak,
       isHeld: (worker) => sessions.countOn(worker) > 0,
       grow: supervisor.grow,
-      retire: (worker) => {
-        onEnding(worker)
-        worker.drain()
-        supervisor.retire(worker)
-      }
+      retire: letGo
     })
     const { onWaiting } = scaling
 
@@ -227,18 +278,19 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
       onWaiting,
       exports: () => exports,
       healthOf: heartbeat.healthOf,
-      circuit: () => breaker.stateUnsafe()._tag
+      circuit: () => breaker.stateUnsafe()._tag,
+      restart: renewal.restart
     }
   })
 
 /** The options `logs`, as numbers of Python's `logging`. */
 const LOG_LEVELS = { debug: 10, info: 20, warning: 30, error: 40, off: undefined } as const
 
-/** How workers come to be: forked where that was asked for, or is possible and pays. */
+/** How workers come to be: as the option says, else forked where that was asked for, or is possible and pays. */
 const transport = (
   { interpreter, mark, observability, settings }: WorkersOptions,
   preload: ReadonlyArray<string>
-): Effect.Effect<Connect, never, Scope.Scope> => {
+): Effect.Effect<Zygote.Zygote, never, Scope.Scope> => {
   const launch = {
     interpreter,
     cwd: settings.cwd,
@@ -250,7 +302,7 @@ const transport = (
     (settings.start === "auto" &&
       preload.length > 0 &&
       Zygote.refusal({ ...process.env, ...settings.env }) === undefined)
-  return forks
+  return settings.connect === undefined && forks
     ? Zygote.make({
         ...launch,
         path: settings.pythonPath,
@@ -259,7 +311,7 @@ const transport = (
         onOutput: (output, line) => observability.onOutput("zygote", output, line),
         onRefused: (reason) => observability.publish(() => ({ _tag: "ForkRefused", reason }))
       })
-    : Effect.succeed(Process.connect(launch))
+    : Effect.succeed({ connect: settings.connect ?? Process.connect(launch), renew: () => undefined })
 }
 
 const ready = (worker: Worker.Worker): PoolEvent => ({

@@ -52,7 +52,12 @@ export interface Supervisor {
   readonly starting: () => number
   /** Adds so many places, as long as there are fewer than the most. */
   readonly grow: (count: number) => void
-  /** Gives up the place of a worker, which is let go; it should take no more calls. */
+  /**
+   * Starts a successor in the place of a worker, and gives it when it is ready; the worker goes on, until it is retired. Should it end before,
+   * the successor takes its place all the same. `undefined` if the worker has ended, or has a successor.
+   */
+  readonly succeed: (worker: Worker) => Effect.Effect<Worker | undefined, StartError>
+  /** Gives up the place of a worker, or leaves it to its successor, and lets it go; it should take no more calls. */
   readonly retire: (worker: Worker) => void
 }
 
@@ -70,10 +75,11 @@ export const make = (options: SupervisorOptions): Effect.Effect<Supervisor, Star
     const opened = yield* Deferred.make<void, StartError>()
     const run = yield* FiberSet.makeRuntime<never, void, never>()
     let waiting = options.min
-    // How many lives each place has had; and the places that are taken.
+    // How many lives each place has had; and the places that are taken, by how many fibers.
     const lives = new Map<number, number>()
-    const taken = new Set<number>()
-    const live = new Map<Worker, Deferred.Deferred<void>>()
+    const taken = new Map<number, number>()
+    const live = new Map<Worker, Tenure>()
+    let keepers = 0
     let leaving = 0
     let firstError: StartError | undefined
     // Completed, and replaced, whenever a life has come to a verdict: the breaker may have moved.
@@ -84,8 +90,8 @@ export const make = (options: SupervisorOptions): Effect.Effect<Supervisor, Star
       verdict = Deferred.makeUnsafe<void>()
     }
 
-    const onReady = (worker: Worker, retired: Deferred.Deferred<void>): void => {
-      live.set(worker, retired)
+    const onReady = (worker: Worker, tenure: Tenure): void => {
+      live.set(worker, tenure)
       options.onReady(worker)
       Deferred.doneUnsafe(opened, Effect.void)
     }
@@ -107,31 +113,48 @@ export const make = (options: SupervisorOptions): Effect.Effect<Supervisor, Star
     }
 
     // What dies here is a fault of this package: then the pool must not wait for it, nor lose a place in silence.
-    const supervised = (slot: number): Effect.Effect<void> =>
-      Effect.tapCause(keep(slot), (cause) => {
-        if (Cause.hasInterruptsOnly(cause)) return Effect.void
-        Deferred.doneUnsafe(opened, Effect.failCause(cause))
-        taken.delete(slot)
-        return Effect.logError(`place ${slot} of the pool is given up`, cause)
-      })
+    const supervised = (slot: number, succession?: Succession): Effect.Effect<void> =>
+      keep(slot, succession).pipe(
+        Effect.tapCause((cause) => {
+          if (Cause.hasInterruptsOnly(cause)) return Effect.void
+          Deferred.doneUnsafe(opened, Effect.failCause(cause))
+          if (succession !== undefined) Deferred.doneUnsafe(succession, Effect.failCause(cause))
+          return Effect.logError(`place ${slot} of the pool is given up`, cause)
+        }),
+        Effect.ensuring(
+          Effect.sync(() => {
+            keepers--
+            const others = (taken.get(slot) ?? 1) - 1
+            if (others === 0) taken.delete(slot)
+            else taken.set(slot, others)
+          })
+        )
+      )
 
-    const keep = (slot: number): Effect.Effect<void> =>
+    /** Fills a place until it is not wanted any more, or a successor has it; `succession` waits for the first worker. */
+    const keep = (slot: number, succession?: Succession): Effect.Effect<void> =>
       Effect.gen(function* () {
         let fruitless = 0
         for (let recovers = false; ; recovers = true) {
           const permit = yield* admission
           const life = (lives.get(slot) ?? 0) + 1
           lives.set(slot, life)
-          const outcome = yield* lead(slot, life, permit, recovers)
+          const outcome = yield* lead(slot, life, permit, recovers, succession)
           if (outcome._tag === "Retired") {
             options.onEnd(outcome.worker, yield* outcome.worker.ended)
             leaving--
-            return void taken.delete(slot)
+            return
           }
+          if (outcome._tag === "NotStarted" && succession !== undefined) {
+            // The one in whose place it was to be goes on.
+            if (Deferred.doneUnsafe(succession, Effect.fail(outcome.error)))
+              return options.onStartFailed(slot, life, outcome.error)
+          }
+          if (outcome._tag === "Ended" && (yield* isSucceeded(outcome.succession))) return
           const action = Decision.decide(outcome, fruitless)
           fruitless = action.fruitless
           if (outcome._tag === "NotStarted") yield* onStartFailed(slot, life, outcome.error)
-          if (taken.size - leaving > options.min && !options.wanted()) return void taken.delete(slot)
+          if (taken.size - leaving > options.min && !options.wanted()) return
           if (action.delay > 0) yield* Effect.sleep(action.delay)
         }
       })
@@ -150,13 +173,15 @@ export const make = (options: SupervisorOptions): Effect.Effect<Supervisor, Star
       slot: number,
       life: number,
       permit: CircuitBreaker.Permit,
-      recovers: boolean
+      recovers: boolean,
+      own?: Succession
     ): Effect.Effect<Course> =>
       Effect.gen(function* () {
         const worker = yield* options.start(slot, life, recovers)
-        const retired = Deferred.makeUnsafe<void>()
-        onReady(worker, retired)
-        const over = Effect.raceFirst(worker.ended, Deferred.await(retired))
+        const tenure: Tenure = { slot, retired: Deferred.makeUnsafe(), succession: undefined }
+        onReady(worker, tenure)
+        if (own !== undefined) Deferred.doneUnsafe(own, Effect.succeed(worker))
+        const over = Effect.raceFirst(worker.ended, Deferred.await(tenure.retired))
         // Whichever comes first: an answer, the end of the probation, the end of the worker.
         yield* Effect.raceFirst(Effect.timeoutOption(worker.answered, PROBATION), over)
         const proven = WorkerState.isAlive(worker.state())
@@ -174,7 +199,7 @@ export const make = (options: SupervisorOptions): Effect.Effect<Supervisor, Star
           judged()
         }
         options.onEnd(worker, end)
-        return { _tag: "Ended" as const, end, served }
+        return { _tag: "Ended" as const, end, served, succession: tenure.succession }
       }).pipe(
         Effect.scoped,
         Effect.catch((error) => {
@@ -188,31 +213,66 @@ export const make = (options: SupervisorOptions): Effect.Effect<Supervisor, Star
         )
       )
 
+    const occupy = (slot: number, succession?: Succession): void => {
+      keepers++
+      taken.set(slot, (taken.get(slot) ?? 0) + 1)
+      run(supervised(slot, succession))
+    }
+
     /** Takes the first place that is free, and keeps it filled. */
     const take = (): void => {
       let slot = 1
       while (taken.has(slot)) slot++
-      taken.add(slot)
-      run(supervised(slot))
+      occupy(slot)
     }
 
     for (let place = 0; place < options.min; place++) take()
     yield* Deferred.await(opened)
 
     return {
-      starting: () => taken.size - live.size - leaving,
+      starting: () => keepers - live.size - leaving,
       grow: (count) => {
         for (let left = count; left > 0 && taken.size < options.max; left--) take()
       },
+      succeed: (worker) =>
+        Effect.suspend(() => {
+          const tenure = live.get(worker)
+          if (tenure === undefined || tenure.succession !== undefined) return Effect.succeed(undefined)
+          const succession: Succession = Deferred.makeUnsafe()
+          tenure.succession = succession
+          occupy(tenure.slot, succession)
+          return Effect.tapError(Deferred.await(succession), () =>
+            Effect.sync(() => {
+              tenure.succession = undefined
+            })
+          )
+        }),
       retire: (worker) => {
-        const retired = live.get(worker)
-        if (retired === undefined) return
+        const tenure = live.get(worker)
+        if (tenure === undefined) return
         live.delete(worker)
         leaving++
-        Deferred.doneUnsafe(retired, Effect.void)
+        Deferred.doneUnsafe(tenure.retired, Effect.void)
       }
     }
   })
 
+/** Waits for a successor. */
+type Succession = Deferred.Deferred<Worker, StartError>
+
+/** A worker in its place. */
+interface Tenure {
+  readonly slot: number
+  readonly retired: Deferred.Deferred<void>
+  succession: Succession | undefined
+}
+
 /** How a life went, or that it was not waited for its end. */
-type Course = Decision.Life | { readonly _tag: "Retired"; readonly worker: Worker }
+type Course =
+  | (Decision.Life & { readonly succession?: Succession | undefined })
+  | { readonly _tag: "Retired"; readonly worker: Worker }
+
+const isSucceeded = (succession: Succession | undefined): Effect.Effect<boolean> =>
+  succession === undefined
+    ? Effect.succeed(false)
+    : Effect.match(Deferred.await(succession), { onFailure: () => false, onSuccess: () => true })

@@ -30,13 +30,20 @@ export const refusal = (env: { readonly [name: string]: string | undefined }): s
   return env["FIREWEED_PORTABLE"] === "1" ? "FIREWEED_PORTABLE=1 asks for what works everywhere" : undefined
 }
 
+/** A way to start workers. */
+export interface Zygote {
+  readonly connect: Connect
+  /** The next worker is forked from a new zygote, which imports everything anew; the present one leaves when its workers have. */
+  readonly renew: () => void
+}
+
 /**
  * Makes a way to start workers by forking them from one zygote, which is started for the first of them, and again for the next when it has
  * died. Its death leaves its workers alone: only how they end is not known then.
  *
  * The scope's end ends the zygote and everything below it.
  */
-export const make = (options: ZygoteOptions): Effect.Effect<Connect, never, Scope.Scope> =>
+export const make = (options: ZygoteOptions): Effect.Effect<Zygote, never, Scope.Scope> =>
   Effect.gen(function* () {
     const spawned = Process.connect(options)
     const rendezvous = yield* Effect.result(Rendezvous.make)
@@ -81,7 +88,7 @@ export const make = (options: ZygoteOptions): Effect.Effect<Connect, never, Scop
       })
     })
 
-    return (identity, events) =>
+    const connect: Connect = (identity, events) =>
       Effect.gen(function* () {
         const impossible =
           refusal({ ...process.env, ...options.env }) ??
@@ -127,4 +134,12 @@ export const make = (options: ZygoteOptions): Effect.Effect<Connect, never, Scop
         yield* refuse(born.value)
         return yield* spawned(identity, events)
       })
+
+    const renew = (): void => {
+      const old = current
+      current = undefined
+      if (old !== undefined) run(Effect.ignore(Effect.map(Deferred.await(old), (zygote) => zygote.retire())))
+    }
+
+    return { connect, renew }
   })

@@ -1,14 +1,14 @@
 /**
- * The heartbeat of a pool: one sweep over its workers at a time, only while one of them runs something. So a call costs no timer and no
- * look at the clock, and an idle pool has neither.
+ * The heartbeat of a pool: one sweep over its workers at a time, often while one of them runs something or was asked for a sign of life, now
+ * and then while none does. So a call costs no timer and no look at the clock.
  */
-import type { Timers } from "../internal/Timers.ts"
+import type { Timer, Timers } from "../internal/Timers.ts"
 import * as Health from "./Health.ts"
 import type { Worker } from "./Worker.ts"
 
 /** The heartbeat of one pool. */
 export interface Heartbeat {
-  /** A worker has something to do. */
+  /** A worker has something to do that had nothing. */
   readonly wake: () => void
   /** What is known of a worker now. */
   readonly healthOf: (worker: Worker) => Health.Health
@@ -34,25 +34,29 @@ export const make = ({
 }: HeartbeatOptions): Heartbeat => {
   const known = new WeakMap<Worker, Health.Health>()
   let asleep = true
+  let planned = 0
   let last = 0
+  let timer: Timer | undefined
 
   const again = (): void => {
-    asleep = false
+    if (timer !== undefined) timers.cancel(timer)
+    planned = asleep ? limits.idle : limits.interval
     last = timers.now()
-    timers.after(limits.interval, sweep)
+    timer = planned === Number.POSITIVE_INFINITY ? undefined : timers.after(planned, sweep)
   }
 
   const sweep = (): void => {
+    timer = undefined
     const elapsed = timers.now() - last
     asleep = true
     for (const worker of workers()) {
-      const observation = { oldest: worker.oldest(), heard: worker.heard(), elapsed }
+      const observation = { oldest: worker.oldest(), heard: worker.heard(), elapsed, planned }
       const { action, health } = Health.next(observation, known.get(worker) ?? Health.UNKNOWN, limits)
       known.set(worker, health)
       act(worker, action, health)
-      if (observation.oldest !== undefined) asleep = false
+      if (observation.oldest !== undefined || health.missed > 0) asleep = false
     }
-    if (!asleep) again()
+    again()
   }
 
   const act = (worker: Worker, action: Health.Action, { silentFor }: Health.Health): void => {
@@ -70,15 +74,19 @@ export const make = ({
     }
   }
 
+  again()
+
   return {
     wake: () => {
-      if (asleep) again()
+      if (!asleep) return
+      asleep = false
+      again()
     },
     healthOf: (worker) => {
       const health = known.get(worker) ?? Health.UNKNOWN
       const oldest = worker.oldest()
-      if (oldest === undefined || oldest !== health.oldest) return { ...Health.UNKNOWN, oldest }
-      const runningFor = health.runningFor + timers.now() - last
+      if (oldest !== health.oldest) return { ...Health.UNKNOWN, oldest }
+      const runningFor = oldest === undefined ? 0 : health.runningFor + timers.now() - last
       const { missed, silentFor } = worker.heard() === health.heard ? health : Health.UNKNOWN
       return { ...health, runningFor, missed, silentFor }
     }

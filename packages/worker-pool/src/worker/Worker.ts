@@ -39,9 +39,11 @@ export interface Worker {
   readonly running: () => number
   /** How many calls it may be sent ahead, to wait in it behind the one it runs. */
   readonly spare: () => number
+  /** Whether it takes a call that no other worker can run: as `ready`, or while it drains. */
+  readonly hasRoom: () => boolean
   /**
-   * Gives it a call, only while its state is `ready` or it has something to spare; answers the number that the call goes by until it is
-   * settled.
+   * Gives it a call, only while its state is `ready`, or it has room, or something to spare; answers the number that the call goes by until
+   * it is settled.
    */
   readonly assign: (assignment: Assignment) => number
   /** Whether a call was begun, as far as this side can know; one that was sent ahead has not until those before it are answered. */
@@ -65,8 +67,12 @@ export interface Worker {
   readonly examine: (done: (diagnosis: Diagnosis | undefined) => void) => void
   /** Ends it, since it has not answered for so many milliseconds, unless it does while the reason is looked for. */
   readonly giveUp: (silentFor: number) => void
-  /** Takes no more calls. */
+  /** It does not answer: it is given nothing until it does. */
+  readonly degrade: () => void
+  /** Takes no more calls, but those that no other worker can run. */
   readonly drain: () => void
+  /** Waits until it has no call, or is gone. */
+  readonly quiet: Effect.Effect<void>
   /** Waits until it has answered its first call. */
   readonly answered: Effect.Effect<void>
   /** Waits until it is gone. */
@@ -107,6 +113,8 @@ export interface WorkerOptions {
   readonly onBusy: () => void
   /** Its calls have left behind something that was not there before; all that is there. */
   readonly onDirty: (worker: string, dirty: ReadonlyArray<string>) => void
+  /** It has said something of its process. */
+  readonly onVitals: (worker: Worker) => void
   readonly onOutput: (worker: string, output: Output, line: string) => void
   /** User code logged something; `target` is the call it did so in, if that is known. */
   readonly onLog: (worker: string, log: Message.Log, target: string | undefined) => void
@@ -235,9 +243,10 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       }
       callbacks.end(call.id)
       if (calls.size() < options.concurrency) move("room")
+      if (calls.size() === 0) rest()
       const { broken: rule, resume } = call.assignment.settle(outcome)
       if (rule !== undefined) violate(`${rule.rule}: ${rule.detail}`)
-      if (WorkerState.isAvailable(state) || spare() > 0) options.onRoom(worker)
+      if (hasRoom() || spare() > 0) options.onRoom(worker)
       resume()
     }
 
@@ -250,6 +259,16 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       call.credit--
       const rule = stream.item(frame)
       if (rule !== undefined) violate(`${rule.rule}: ${rule.detail}`)
+    }
+
+    const hasRoom = (): boolean =>
+      WorkerState.isAvailable(state) || (state === "draining" && calls.size() < options.concurrency)
+
+    // Those who wait until it has no call.
+    const waiters = new Set<() => void>()
+    const rest = (): void => {
+      for (const waiter of waiters) waiter()
+      waiters.clear()
     }
 
     // What is sent ahead must not wait to be written: it would be in the way of all that comes later.
@@ -274,12 +293,21 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       const before = vitals?.dirty ?? []
       vitals = { ...vitals, ...said }
       if (said.dirty?.some((what) => !before.includes(what)) === true) options.onDirty(options.id, said.dirty)
+      options.onVitals(worker)
+    }
+
+    // Any sign of life is enough: what it did not answer to may have held up all of its threads, and is over.
+    const revive = (): void => {
+      move("well")
+      if (calls.size() >= options.concurrency) move("full")
+      if (hasRoom()) options.onRoom(worker)
     }
 
     const onFrame = (frame: Frame): void => {
       heard++
       if (broken !== undefined) return
       if (state === "initializing") return shake(frame)
+      if (state === "degraded") revive()
       switch (frame.kind) {
         case Kind.Reply.result:
         case Kind.Reply.end:
@@ -335,6 +363,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
         Effect.suspend(() => Effect.fail(Handshake.ended(end, expected, refusal)))
       )
       Deferred.doneUnsafe(gone, Effect.succeed(end))
+      rest()
       const settled = lost.map(([assignment, outcome]) => assignment.settle(outcome))
       for (const { resume } of settled) resume()
     }
@@ -377,10 +406,11 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       load: calls.size,
       running: calls.running,
       spare,
+      hasRoom,
       hasBegun: (id) => calls.get(id)?.begun ?? true,
       assign: (assignment) => {
         // How much it has to spare may have changed since it was asked.
-        if (!WorkerState.isAvailable(state) && !(state === "busy" && options.concurrency === 1))
+        if (!hasRoom() && !(state === "busy" && options.concurrency === 1))
           throw new Error(`worker ${options.id} was given a call while ${state}`)
         const { id } = calls.add(assignment)
         if (calls.size() === 1) options.onBusy()
@@ -408,7 +438,14 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
           if (diagnosis === undefined) return
           killStuck(`it has not answered for ${Math.round(silentFor)} ms`, diagnosis, calls.all())
         }),
+      degrade: () => move("silent"),
       drain: () => move("drain"),
+      quiet: Effect.callback<void>((resume) => {
+        if (calls.size() === 0) return resume(Effect.void)
+        const waiter = (): void => resume(Effect.void)
+        waiters.add(waiter)
+        return Effect.sync(() => waiters.delete(waiter))
+      }),
       answered: Deferred.await(answered),
       ended: Deferred.await(gone)
     }

@@ -2,11 +2,13 @@
  * The life of one worker as a total state machine: every event is legal in every state; those that mean nothing there change nothing.
  *
  * ```text
- * initializing ──ready──► ready ◄──room── busy
+ *                    ┌───well── degraded ◄──silent──┐
+ *                    ▼              ▲ silent        │
+ * initializing ──ready──► ready ◄──room── busy ─────┘
  *       │                   │ ───full───►  │
- *       │                   └──drain──┐    │ drain
+ *       │                   └──drain──┐    │ drain      (degraded too)
  *       │                             ▼    ▼
- *       ├──stop──────────────────► draining
+ *       ├──drain─────────────────► draining
  *       │                             │ stop
  *       ▼                             ▼
  *   terminated ◄──────end──────── terminating
@@ -15,8 +17,18 @@
  * `end` leads to `terminated` from everywhere, `stop` to `terminating` from every state but that one.
  */
 
-/** Where a worker stands. Only a `ready` one is given a call; a `busy` one has as many as it takes at once. */
-export type WorkerState = "initializing" | "ready" | "busy" | "draining" | "terminating" | "terminated"
+/**
+ * Where a worker stands. Only a `ready` one is given a call; a `busy` one has as many as it takes at once; a `degraded` one does not answer,
+ * and is given nothing until it does; a `draining` one is given only what must be run there.
+ */
+export type WorkerState =
+  | "initializing"
+  | "ready"
+  | "busy"
+  | "degraded"
+  | "draining"
+  | "terminating"
+  | "terminated"
 
 /** What can happen to a worker. */
 export type WorkerEvent =
@@ -26,7 +38,11 @@ export type WorkerEvent =
   | "full"
   /** It has answered one of them. */
   | "room"
-  /** It shall take no more calls. */
+  /** It does not answer when it is asked for a sign of life. */
+  | "silent"
+  /** Something came from it again. */
+  | "well"
+  /** It shall take no more calls but those that must be run there. */
   | "drain"
   /** It was told to leave, or killed. */
   | "stop"
@@ -44,8 +60,9 @@ export const isAlive = (state: WorkerState): boolean => state !== "terminated" &
 
 const table: Record<WorkerState, { readonly [event in WorkerEvent]?: WorkerState }> = {
   initializing: { ready: "ready", drain: "draining", stop: "terminating", end: "terminated" },
-  ready: { full: "busy", drain: "draining", stop: "terminating", end: "terminated" },
-  busy: { room: "ready", drain: "draining", stop: "terminating", end: "terminated" },
+  ready: { full: "busy", silent: "degraded", drain: "draining", stop: "terminating", end: "terminated" },
+  busy: { room: "ready", silent: "degraded", drain: "draining", stop: "terminating", end: "terminated" },
+  degraded: { well: "ready", drain: "draining", stop: "terminating", end: "terminated" },
   draining: { stop: "terminating", end: "terminated" },
   terminating: { end: "terminated" },
   terminated: {}

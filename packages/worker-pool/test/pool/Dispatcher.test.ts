@@ -31,6 +31,7 @@ class FakeWorker implements Worker {
   readonly exports = {}
   readonly answered = Effect.never
   readonly ended = Effect.never
+  readonly quiet = Effect.never
   // What a heartbeat is interested in, and a dispatcher is not.
   readonly oldest = (): undefined => undefined
   readonly heard = (): number => 0
@@ -38,6 +39,7 @@ class FakeWorker implements Worker {
   readonly ping = (): void => undefined
   readonly examine = (): void => undefined
   readonly giveUp = (): void => undefined
+  readonly degrade = (): void => undefined
   readonly id: string
   readonly cancelled: Array<string> = []
   now: WorkerState = "ready"
@@ -69,6 +71,9 @@ class FakeWorker implements Worker {
   }
   spare(): number {
     return this.now === "busy" ? this.prefetch - (this.calls.size - this.capacity) : 0
+  }
+  hasRoom(): boolean {
+    return this.now === "ready" || (this.now === "draining" && this.calls.size < this.capacity)
   }
   hasBegun(id: number): boolean {
     return [...this.calls.keys()].indexOf(id) < this.capacity

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Health from "../../src/worker/Health.ts"
 
-const LIMITS: Health.Limits = { interval: 1_000, killAfter: 6_000 }
+const LIMITS: Health.Limits = { interval: 1_000, killAfter: 6_000, idle: 10_000 }
 
 /** What is done at each sweep, for sightings of `[oldest call, frames heard, time since the last sweep]`. */
 const actions = (
@@ -10,11 +10,17 @@ const actions = (
 ): ReadonlyArray<Health.Action> => {
   let known = Health.UNKNOWN
   return sightings.map(([oldest, heard, elapsed = 1_000]) => {
-    const { action, health } = Health.next({ oldest, heard, elapsed }, known, limits)
+    const { action, health } = Health.next({ oldest, heard, elapsed, planned: 1_000 }, known, limits)
     known = health
     return action
   })
 }
+
+/** What is done for an idle worker, from which so many frames had come at each sweep. */
+const idle = (heard: ReadonlyArray<number>) =>
+  actions(heard.map((frames) => [undefined, frames] as const)).flatMap((action, sweep) =>
+    action === "none" ? [] : [`${sweep}: ${action}`]
+  )
 
 describe("a sweep over a worker", () => {
   it("leaves one alone that is idle, or runs another call, or has sent something", () => {
@@ -102,8 +108,21 @@ describe("a sweep over a worker", () => {
       done.flatMap((action, sweep) => (action === "none" ? [] : [`${sweep}: ${action}`])),
       ["1: ping", "3: unresponsive", "6: kill"]
     )
-    const patient = actions(silent, { interval: 1_000, killAfter: Number.POSITIVE_INFINITY })
+    const patient = actions(silent, { ...LIMITS, killAfter: Number.POSITIVE_INFINITY })
     assert.notInclude(patient, "kill")
+  })
+
+  it("D48 asks an idle one when it has been silent for long, and kills it when it stays so", () => {
+    assert.deepStrictEqual(idle(Array.from({ length: 25 }, () => 1)), [
+      "10: ping",
+      "12: unresponsive",
+      "20: kill"
+    ])
+    assert.deepStrictEqual(
+      idle(Array.from({ length: 22 }, (_, sweep) => (sweep > 10 ? 2 : 1))),
+      ["10: ping", "21: ping"],
+      "an answer is a sign of life for as long again"
+    )
   })
 
   it("holds nothing against a worker for the time in which this program was held up", () => {
@@ -131,7 +150,7 @@ describe("a sweep over a worker", () => {
   it("knows for how long a call runs and for how long nothing came", () => {
     let known = Health.UNKNOWN
     const see = (oldest: number, heard: number): void => {
-      known = Health.next({ oldest, heard, elapsed: 1_000 }, known, LIMITS).health
+      known = Health.next({ oldest, heard, elapsed: 1_000, planned: 1_000 }, known, LIMITS).health
     }
     see(1, 1)
     see(1, 1)

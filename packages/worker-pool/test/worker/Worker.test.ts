@@ -78,6 +78,7 @@ const setUp = (options: { readonly concurrency: number }) =>
       onState: (_id, from, to) => void sent.push(`${from} -> ${to}`),
       onRoom: () => void sent.push("has room"),
       onBusy: () => undefined,
+      onVitals: () => undefined,
       onDirty: (_id, dirty) => void sent.push(`dirty: ${dirty.join(", ")}`),
       onOutput: () => undefined,
       onLog: () => undefined,

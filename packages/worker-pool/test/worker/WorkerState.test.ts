@@ -6,13 +6,14 @@ const states: ReadonlyArray<WorkerState> = [
   "initializing",
   "ready",
   "busy",
+  "degraded",
   "draining",
   "terminating",
   "terminated"
 ]
-const events: ReadonlyArray<WorkerEvent> = ["ready", "full", "room", "drain", "stop", "end"]
+const events: ReadonlyArray<WorkerEvent> = ["ready", "full", "room", "silent", "well", "drain", "stop", "end"]
 
-describe("every event is legal in every state", () => {
+describe("D50 every event is legal in every state", () => {
   const moves = new Map<string, WorkerState>()
   for (const [from, event, to] of [
     ["initializing", "ready", "ready"],
@@ -21,6 +22,10 @@ describe("every event is legal in every state", () => {
     ["ready", "drain", "draining"],
     ["busy", "room", "ready"],
     ["busy", "drain", "draining"],
+    ["ready", "silent", "degraded"],
+    ["busy", "silent", "degraded"],
+    ["degraded", "well", "ready"],
+    ["degraded", "drain", "draining"],
     ...states.filter((state) => State.isAlive(state)).map((state) => [state, "stop", "terminating"] as const),
     ...states.filter((state) => state !== "terminated").map((state) => [state, "end", "terminated"] as const)
   ] as const) {
@@ -36,5 +41,11 @@ describe("every event is legal in every state", () => {
 
 it("only a ready worker takes a call, and one that stops answers none", () => {
   assert.deepStrictEqual(states.filter(State.isAvailable), ["ready"])
-  assert.deepStrictEqual(states.filter(State.isAlive), ["initializing", "ready", "busy", "draining"])
+  assert.deepStrictEqual(states.filter(State.isAlive), [
+    "initializing",
+    "ready",
+    "busy",
+    "degraded",
+    "draining"
+  ])
 })
