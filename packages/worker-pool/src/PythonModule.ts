@@ -36,7 +36,9 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { CallError } from "./CallError.ts"
 import * as Descriptions from "./internal/descriptions.ts"
+import type { MapError } from "./MapError.ts"
 import type { CallOptions } from "./pool/Calls.ts"
+import type { MapOptions } from "./pool/Maps.ts"
 import type { Session as UntypedSession } from "./pool/SessionHandle.ts"
 import type { StreamOptions } from "./pool/Streams.ts"
 import * as TypedClient from "./pool/TypedClient.ts"
@@ -132,13 +134,26 @@ export type Member<D, Without extends string = "kwargs"> =
         ? Open<F, Effect.Effect<Session<M>, CallError, Scope.Scope>>
         : never
 
+/** What a described function of a module has beside its call: calls with many arguments, as `WorkerPool.map` makes them. */
+export type Mapper<D> =
+  D extends Fn<infer F, infer A>
+    ? {
+        readonly map: <E = never, R = never>(
+          items: Iterable<ArgsOf<F>> | Stream.Stream<ArgsOf<F>, E, R>,
+          options?: Omit<MapOptions, "kwargs" | "each">
+        ) => Stream.Stream<A, MapError | E, R>
+      }
+    : unknown
+
 /** A session of a described class: its methods, and `session` for calls of others. */
 export type Session<M extends MethodRecord> = {
   readonly [K in keyof M]: Member<M[K], "kwargs" | "idempotent">
 } & { readonly session: UntypedSession }
 
 /** The calls of one module. */
-export type Client<M extends PythonModule> = { readonly [K in keyof M["members"]]: Member<M["members"][K]> }
+export type Client<M extends PythonModule> = {
+  readonly [K in keyof M["members"]]: Member<M["members"][K]> & Mapper<M["members"][K]>
+}
 
 /** The calls of several modules, each under its key. */
 export type Clients<Modules extends ReadonlyArray<PythonModule>> = {

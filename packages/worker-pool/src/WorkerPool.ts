@@ -24,6 +24,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import type { MapError } from "./MapError.ts"
 import type { CallError, StartError } from "./CallError.ts"
 import * as Places from "./internal/places.ts"
 import { decode } from "./internal/settings.ts"
@@ -36,12 +37,15 @@ import * as CallWatch from "./pool/CallWatch.ts"
 import * as Dispatcher from "./pool/Dispatcher.ts"
 import * as Observability from "./pool/Observability.ts"
 import type { Recorded } from "./pool/Observability.ts"
+import * as Maps from "./pool/Maps.ts"
+import type { CheckedMapOptions, MapOptions } from "./pool/Maps.ts"
 import * as Reentry from "./pool/Reentry.ts"
 import * as SessionHandle from "./pool/SessionHandle.ts"
 import type { Session } from "./pool/SessionHandle.ts"
 import * as Sessions from "./pool/Sessions.ts"
 import * as Snapshots from "./pool/Snapshot.ts"
 import type { Snapshot } from "./pool/Snapshot.ts"
+import type { Source } from "./pool/Source.ts"
 import * as Streams from "./pool/Streams.ts"
 import type { CheckedStreamOptions, StreamOptions } from "./pool/Streams.ts"
 import * as Strict from "./pool/Strict.ts"
@@ -58,9 +62,11 @@ import * as Sweep from "./transport/Sweep.ts"
 export type { Callback, Hook, Options } from "./Options.ts"
 export type { Export, Exports, Parameter, Signature } from "./protocol/Export.ts"
 export type { CallOptions, CheckedCallOptions } from "./pool/Calls.ts"
+export type { CheckedMapOptions, MapOptions } from "./pool/Maps.ts"
 export type { Recorded } from "./pool/Observability.ts"
 export type { Session } from "./pool/SessionHandle.ts"
 export type { Snapshot, WorkerSnapshot } from "./pool/Snapshot.ts"
+export type { Source } from "./pool/Source.ts"
 export type { Ended as EndedRecovery, Outcome as RecoveryOutcome, Recovery } from "./recovery/Recoveries.ts"
 export type { CheckedStreamOptions, StreamOptions } from "./pool/Streams.ts"
 
@@ -113,6 +119,39 @@ export interface WorkerPool {
       args?: ReadonlyArray<unknown>,
       options?: StreamOptions
     ): Stream.Stream<unknown, CallError>
+  }
+  /**
+   * Calls a Python function with each of many items, on all workers, and gives the results in the order of the items. Items travel in chunks,
+   * one call each, and are taken as they are needed: from an iterable or a stream, which may be without end. A consumer that is slow
+   * holds it up; one that leaves cancels what runs. An item that fails ends it with a `MapError`, which has its index, after the results before it.
+   *
+   * ```ts
+   * import { WorkerPool } from "@fireweed/worker-pool"
+   * import * as Effect from "effect/Effect"
+   * import * as Schema from "effect/Schema"
+   * import * as Stream from "effect/Stream"
+   *
+   * const program = Effect.gen(function* () {
+   *   const pool = yield* WorkerPool.make({ size: 2 })
+   *   const words = ["alpha", "beta", "gamma"]
+   *   return yield* Stream.runCollect(pool.map("builtins:len", words, { result: Schema.Int }))
+   * })
+   *
+   * const lengths = await Effect.runPromise(Effect.scoped(program))
+   * if (lengths.join() !== "5,4,5") throw new Error("expected 5, 4 and 5")
+   * ```
+   */
+  readonly map: {
+    <A, E = never, R = never>(
+      target: Target,
+      items: Source<E, R>,
+      options: CheckedMapOptions<A>
+    ): Stream.Stream<A, MapError | E, R>
+    <E = never, R = never>(
+      target: Target,
+      items: Source<E, R>,
+      options?: MapOptions
+    ): Stream.Stream<unknown, MapError | E, R>
   }
   /**
    * Opens a session: makes an object of a Python class on one worker, where it stays. Its calls run there, in order. The scope's end
@@ -316,6 +355,13 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
     })
     const invoke = Calls.make(prepare, dispatcher, watch)
     const openStream = Streams.make(prepare, dispatcher, watch)
+    const openMap = Maps.make({
+      prepare,
+      dispatcher,
+      watch,
+      timers,
+      width: settings.size.max * settings.concurrency
+    })
 
     function call<A>(
       target: Target,
@@ -353,10 +399,29 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       return openStream({ kind: Kind.Request.call, target, label: target }, args, options)
     }
 
+    function map<A, E = never, R = never>(
+      target: Target,
+      items: Source<E, R>,
+      options: CheckedMapOptions<A>
+    ): Stream.Stream<A, MapError | E, R>
+    function map<E = never, R = never>(
+      target: Target,
+      items: Source<E, R>,
+      options?: MapOptions
+    ): Stream.Stream<unknown, MapError | E, R>
+    function map<E, R>(
+      target: Target,
+      items: Source<E, R>,
+      options: Partial<CheckedMapOptions<unknown>> = {}
+    ): Stream.Stream<unknown, MapError | E, R> {
+      return openMap(target, items, options)
+    }
+
     return {
       [TypeId]: TypeId,
       call,
       stream,
+      map,
       session: SessionHandle.opener({
         invoke,
         openStream,

@@ -37,6 +37,8 @@ interface Job extends Interpreter.Job {
   readonly codec: Codec.Codec
   readonly request: Request.Request | undefined
   readonly arrived: number
+  /** Of a map: those that are there. */
+  readonly results: Array<unknown> | undefined
   fiber?: Fiber.Fiber<unknown, unknown>
   /** User code runs, so a failure from now on is its own. */
   started: boolean
@@ -192,6 +194,7 @@ export const make = (options: Options): Peer => {
       codec,
       request,
       stream,
+      results: request?.map === undefined ? undefined : [],
       arrived: now(),
       started: false,
       stubborn: false,
@@ -232,7 +235,8 @@ export const make = (options: Options): Peer => {
     if (stopped) return
     running.delete(job.id)
     if (job.frozen) thaw()
-    if (exit._tag === "Failure") sendError(job.id, Failure.explain(job.started, exit.cause))
+    if (job.results !== undefined) sendMapped(job, job.results, exit)
+    else if (exit._tag === "Failure") sendError(job.id, Failure.explain(job.started, exit.cause))
     else sendResult(job, job.codec.encode(exit.value, "result"))
     serve()
   }
@@ -259,6 +263,36 @@ export const make = (options: Options): Peer => {
     if (!("_tag" in result)) sendFrame({ kind, codec: codec.id, id, ...result })
   }
 
+  /** All results of a map, the last of them with its end; or what its next item, or the first that cannot be sent, has failed with. */
+  const sendMapped = (
+    { codec, id, started }: Job,
+    results: ReadonlyArray<unknown>,
+    exit: Exit.Exit<unknown, unknown>
+  ): void => {
+    let error = exit._tag === "Failure" ? Failure.explain(started, exit.cause) : undefined
+    const send = (kind: number, list: ReadonlyArray<unknown>): boolean => {
+      const payload = codec.encode(list, "results")
+      if ("_tag" in payload || unsendable("results", payload) !== undefined) return false
+      sendFrame({ kind, codec: codec.id, id, ...payload })
+      return true
+    }
+    /** As few as fit into frames; whether all could be sent. `last` ends the call. */
+    const sendLists = (list: ReadonlyArray<unknown>, last: boolean): boolean => {
+      if (send(last ? Kind.Reply.end : Kind.Reply.item, list)) return true
+      const [only] = list
+      if (list.length === 1) {
+        const refusal = unsendable("result", codec.encode(only, "result")) ?? "result: too large"
+        error = Failure.report("encode", true, refusal)
+        return false
+      }
+      const half = list.length >> 1
+      return sendLists(list.slice(0, half), false) && sendLists(list.slice(half), last)
+    }
+    const wanted = error?.code !== "cancelled" && (results.length > 0 || error === undefined)
+    if (wanted) sendLists(results, error === undefined)
+    if (error !== undefined) sendError(id, error)
+  }
+
   const sendItem = ({ codec, id }: Job, value: unknown): Effect.Effect<void, unknown> => {
     const item = codec.encode(value, "item")
     const refusal = unsendable("item", item)
@@ -273,7 +307,7 @@ export const make = (options: Options): Peer => {
       const { kind, request } = job
       if (request === undefined)
         return Failure.refuse("decode", `${Kind.nameOf(kind)} is not what the protocol says it is`)
-      const { args, deadline, kwargs, session = "" } = request
+      const { deadline, session = "" } = request
       if (deadline !== undefined && now() - job.arrived >= deadline)
         return Failure.refuse("deadline", "its deadline passed before it started")
       const found = Targets.find(kind, request, { script: options.script, exports, strict, sessions })
@@ -281,8 +315,20 @@ export const make = (options: Options): Peer => {
       job.started = true
       if (kind === Kind.Request.close) sessions.delete(session)
       if (found._tag === "Nothing") return Effect.succeed(null)
-      const values = Object.keys(kwargs).length === 0 ? args : [...args, kwargs]
-      const value = run({ job, self: found.self, args: values }, found.handler)
+      const call = (args: ReadonlyArray<unknown>) => run({ job, self: found.self, args }, found.handler)
+      const { results } = job
+      if (results !== undefined)
+        return Effect.forEach(
+          Request.callsOf(request),
+          (args) =>
+            Effect.map(
+              Effect.suspend(() => call(args)),
+              (result) => void results.push(result)
+            ),
+          { discard: true }
+        )
+      const [args = []] = Request.callsOf(request)
+      const value = call(args)
       if (job.stream !== undefined) return Flow.ended(job.stream, value)
       if (kind === Kind.Request.call) return value
       return Effect.map(value, (made) => {

@@ -1,5 +1,6 @@
 /** What the pool asks for, read from the meta of its frames. */
 import { Kind } from "@fireweed/worker-pool/protocol"
+import type { Codec } from "@fireweed/worker-pool/protocol"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
@@ -15,6 +16,8 @@ export interface Request {
   readonly session: string | undefined
   /** With this it is a stream: how many items may be sent at first. */
   readonly credit: number | undefined
+  /** With this it is one call for each of `args`: its one argument, or `[args, kwargs]`. */
+  readonly map: Codec.MapMode | undefined
 }
 
 /** Reads one; `undefined` if it is not what the protocol says. */
@@ -28,7 +31,8 @@ export const read = (kind: number, meta: unknown): Request | undefined => {
         kwargs: {},
         deadline: undefined,
         session: close.session,
-        credit: undefined
+        credit: undefined,
+        map: undefined
       }
     )
   }
@@ -36,10 +40,31 @@ export const read = (kind: number, meta: unknown): Request | undefined => {
   if (call === undefined) return undefined
   const [[target, args, kwargs], options] = call
   if (kind === Kind.Request.open && options?.session === undefined) return undefined
-  if (kind === Kind.Request.open && options?.credit !== undefined) return undefined
-  const { credit, deadline, session } = options ?? {}
-  return { target, args, kwargs: kwargs ?? {}, deadline, session, credit }
+  const { credit, deadline, map, session } = options ?? {}
+  if (kind === Kind.Request.open && (credit !== undefined || map !== undefined)) return undefined
+  if (map !== undefined && credit !== undefined) return undefined
+  if (map === "calls" && (kwargs !== null || decodeCalls(args)._tag === "None")) return undefined
+  return { target, args, kwargs: kwargs ?? {}, deadline, session, credit, map }
 }
+
+/** The arguments of each call that it asks for. */
+export const callsOf = ({ args, kwargs, map }: Request): ReadonlyArray<ReadonlyArray<unknown>> => {
+  switch (map) {
+    case undefined:
+      return [withNamed(args, kwargs)]
+    case "items":
+      return args.map((item) => withNamed([item], kwargs))
+    case "calls":
+      return Option.getOrElse(decodeCalls(args), () => []).map(([positional, named]) =>
+        withNamed(positional, named ?? {})
+      )
+  }
+}
+
+const withNamed = (
+  args: ReadonlyArray<unknown>,
+  kwargs: { readonly [name: string]: unknown }
+): ReadonlyArray<unknown> => (Object.keys(kwargs).length === 0 ? args : [...args, kwargs])
 
 /** What INIT asks for, as far as a mock does it. */
 export interface Init {
@@ -79,10 +104,17 @@ const decodeCall = Schema.decodeUnknownOption(
       Schema.Struct({
         deadline: Schema.optionalKey(Schema.Finite),
         session: Schema.optionalKey(Schema.String),
-        credit: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0)))
+        credit: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0))),
+        map: Schema.optionalKey(Schema.Literals(["items", "calls"]))
       })
     )
   ])
+)
+
+const decodeCalls = Schema.decodeUnknownOption(
+  Schema.Array(
+    Schema.Tuple([Schema.Array(Schema.Unknown), Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown))])
+  )
 )
 
 const decodeClose = Schema.decodeUnknownOption(Schema.Struct({ session: Schema.String }))

@@ -4,6 +4,7 @@
  * a test clock drives them.
  */
 import { CallError } from "@fireweed/worker-pool"
+import type { Codec } from "@fireweed/worker-pool/protocol"
 import type { Transport } from "@fireweed/worker-pool/transport"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -55,6 +56,8 @@ export interface Call {
   readonly deadline: number | undefined
   /** With this it is a stream: how many items were asked for at first. */
   readonly credit: number | undefined
+  /** With this it is a map: one call for each of `args`, as its one argument, or as `[args, kwargs]`. */
+  readonly map: Codec.MapMode | undefined
 }
 
 /**

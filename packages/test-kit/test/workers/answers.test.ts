@@ -231,7 +231,8 @@ it.effect("records what it was sent", () =>
         kwargs: { k: 2 },
         session: undefined,
         deadline: 3_000,
-        credit: undefined
+        credit: undefined,
+        map: undefined
       },
       {
         worker,
@@ -240,7 +241,8 @@ it.effect("records what it was sent", () =>
         kwargs: {},
         session: "s#1",
         deadline: undefined,
-        credit: undefined
+        credit: undefined,
+        map: undefined
       }
     ])
     assert.deepStrictEqual(

@@ -1,6 +1,6 @@
 """What a call asks for, how it is done, and what its end means."""
 
-from . import Cancelled, _cancel, _coroutines, _frame, _limits, _sessions, _stream
+from . import Cancelled, _cancel, _coroutines, _frame, _limits, _map, _sessions, _stream
 from ._apply import apply
 from ._builtins import __builtins__
 from ._errors import NotLoaded, Refused, TargetError, describe, message_of, type_name
@@ -30,6 +30,12 @@ def parse(call):
     _expect(type(session) is str or (session is None and call.kind == _frame.CALL), "opts.session", "text")
     streams = call.kind == _frame.CALL and type(credit) is int and credit > 0
     _expect(credit is None or streams, "opts.credit", "a whole number above 0, of a CALL")
+    mode = opts.get("map") if opts else None
+    if mode is not None:
+        maps = call.kind == _frame.CALL and type(mode) is str and mode in _map.MODES and credit is None
+        _expect(maps and not (mode == "calls" and kwargs), "opts.map", '"items", or "calls" without kwargs, of a CALL')
+        _expect(mode == "items" or all(map(_is_call, args)), "args", "[args, kwargs or null] for each call")
+        call.map = _map.Map(mode)
     call.trace = opts.get("trace") if opts else None
     _expect(call.trace is None or type(call.trace) is str, "opts.trace", "text")
     return deadline, credit, (target, session, None if late else (args, kwargs or {}))
@@ -44,6 +50,10 @@ def _arguments(call):
 
 def _is_array(value, length):
     return type(value) in (list, tuple) and len(value) == length
+
+
+def _is_call(item):
+    return _is_array(item, 2) and type(item[0]) in (list, tuple) and (item[1] is None or type(item[1]) is dict)
 
 
 def _expect(holds, name, what):
@@ -67,6 +77,8 @@ def perform(call, target, session, arguments):
 @_cancel.own
 async def finish(call, value):
     """What is left to do on an event loop when the function has returned."""
+    if call.map is not None:
+        return await _map.finish(call, value)
     if type(value) is _coroutines.Coroutine:
         if call.cancelled:
             value.close()
@@ -98,7 +110,7 @@ def begin(call, target, session, arguments):
         function = _sessions.session_method(session, target)
     args, kwargs = arguments or _arguments(call)
     call.started = True
-    return apply(function, args, kwargs)
+    return apply(function, args, kwargs) if call.map is None else call.map.begin(function, args, kwargs)
 
 
 def verdict(call, error):

@@ -44,7 +44,7 @@ class Call:
 
     __slots__ = (
         *("arrived", "began", "cancelled", "codec", "ended", "id", "interrupted", "kind"),
-        *("held", "payload", "started", "stream", "task", "trace"),
+        *("held", "map", "payload", "started", "stream", "task", "trace"),
     )
 
     def __init__(self, kind, call_id, codec, payload, arrived):
@@ -56,6 +56,7 @@ class Call:
         self.interrupted = False  # that was done
         self.held = None  # since when it is let import, though it is cancelled
         self.stream = None
+        self.map = None  # with this it is one call of its function for each argument
         self.trace = None  # the traceparent that came with it
         self.task = None  # the asyncio task that runs it, if one does
 

@@ -6,7 +6,7 @@ A call waits in `waiting` until one of two takes it out: the main thread to run 
 
 import time
 
-from . import _call, _frame, _lifeline, _limits, _process, _stream
+from . import _call, _frame, _lifeline, _limits, _map, _process, _stream
 from ._builtins import __builtins__
 from ._codec import Json
 from ._errors import Refused
@@ -88,6 +88,8 @@ class Executor:
             self._wire.send(_frame.REPORT, 0, Json.flags, *Json.encode(report))
 
     def _success(self, call, value):
+        if call.map is not None:
+            return self._mapped(call)
         codec = call.codec
         try:
             payload = codec.encode(value, "result")
@@ -101,6 +103,27 @@ class Executor:
             return self._failure(call, "encode", text)
         return (_frame.RESULT if call.stream is None else _frame.END, call.id, codec.flags, *payload)
 
+    def _mapped(self, call, failure=None):
+        """The results of a map as ITEMs, in order, and its terminal frame: END with the last of them, or ERROR for the item after them."""
+        wire, codec, results = self._wire, call.codec, call.map.results
+        call.map = last = None
+        try:
+            for payload in _map.lists(results, codec, wire.limit):
+                if last is not None:
+                    wire.send(_frame.ITEM, call.id, codec.flags, *last)
+                last = payload
+        except Refused as error:
+            failure = "encode", str(error)
+        except MemoryError as error:
+            failure = "oom", "no memory to encode a result", error
+        if failure is None:
+            return (_frame.END, call.id, codec.flags, *last)
+        if last is not None:
+            wire.send(_frame.ITEM, call.id, codec.flags, *last)
+        return self._failure(call, *failure)
+
     def _failure(self, call, code, message, error=None):
+        if call.map is not None and call.map.results and code != "cancelled":
+            return self._mapped(call, (code, message, error))
         report = _call.report(code, call.started, message, error)
         return (_frame.ERROR, call.id, Json.flags, *Json.encode(report))

@@ -62,6 +62,8 @@ export interface Callee {
   readonly session?: Entry | undefined
   /** When it must be done, if that is settled already. */
   readonly deadline?: Deadline | undefined
+  /** With this it is a map over its arguments. */
+  readonly map?: Codec.MapMode | undefined
   /** With this it waits for as long as it takes, and may then run for this long, in milliseconds. */
   readonly patientFor?: number | undefined
 }
@@ -149,6 +151,7 @@ export const prepare = (options: {
             deadline: deadline === undefined ? undefined : Math.max(0, deadline.at - now),
             session,
             credit,
+            map: callee.map,
             trace: watched?.trace
           })
     return {
@@ -255,7 +258,8 @@ export const check = (label: string, what: string, schema: Schema.Codec<unknown,
     )
 }
 
-const invalid = (
+/** The error of a call that is wrong. */
+export const invalid = (
   target: string,
   reason: InvalidCall["reason"],
   detail: string,

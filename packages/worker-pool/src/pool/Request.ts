@@ -90,7 +90,9 @@ export const interpret = (
   switch (outcome._tag) {
     case "Result": {
       const read = Codec.byId(outcome.frame.codec).decode(outcome.frame)
-      return "_tag" in read ? violated(request, worker, read) : { result: Effect.succeed(read.value) }
+      if ("_tag" in read) return violated(request, worker, read)
+      const broken = request.stream?.end?.(read.value)
+      return broken === undefined ? { result: Effect.succeed(read.value) } : violated(request, worker, broken)
     }
     case "Failed": {
       const error = Option.getOrUndefined(Message.readError(outcome.frame))

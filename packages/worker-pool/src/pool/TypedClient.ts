@@ -12,7 +12,10 @@ import type { CallError } from "../CallError.ts"
 import type { Fn, MethodRecord, Parameters, PythonModule, SessionClass, StreamFn } from "../PythonModule.ts"
 import type { WorkerPool } from "../WorkerPool.ts"
 import type { CallOptions, CheckedCallOptions } from "./Calls.ts"
+import type { MapOptions } from "./Maps.ts"
 import type { Session } from "./SessionHandle.ts"
+import type { Source } from "./Source.ts"
+import * as Sources from "./Source.ts"
 import type { CheckedStreamOptions, StreamOptions } from "./Streams.ts"
 
 /** A pool or a session. */
@@ -40,7 +43,9 @@ export const make = (pool: WorkerPool, module: PythonModule): Calls =>
         name,
         described._tag === "Session"
           ? opener(pool, target, described)
-          : invocation(pool, target, target, described)
+          : described._tag === "Fn"
+            ? Object.assign(call(pool, target, target, described), { map: map(pool, target, described) })
+            : stream(pool, target, target, described)
       ]
     })
   )
@@ -86,6 +91,22 @@ const call = (callee: Callee, target: string, label: string, described: Fn) => {
       const { kwargs, positional } = encoded.success
       return callee.call(target, positional, { deadline, idempotent, ...options, kwargs, result })
     })
+}
+
+const map = (pool: WorkerPool, target: string, described: Fn) => {
+  const encode = encoder(described)
+  const { deadline, idempotent, success: result = Schema.Unknown } = described
+  // One that cannot be sent goes as the reason why, which ends the map when its turn comes.
+  const encoded = (args: unknown): unknown =>
+    Result.match(encode(target, args), {
+      onFailure: (refusal) => refusal,
+      onSuccess: ({ kwargs, positional }) => ({ args: positional, kwargs })
+    })
+  return (
+    items: Source<unknown, unknown>,
+    options?: Omit<MapOptions, "kwargs" | "each">
+  ): Stream.Stream<unknown, unknown, unknown> =>
+    pool.map(target, Sources.map(items, encoded), { deadline, idempotent, ...options, each: "call", result })
 }
 
 const stream = (callee: Callee, target: string, label: string, described: StreamFn) => {

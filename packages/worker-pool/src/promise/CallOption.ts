@@ -8,6 +8,8 @@ export const SESSION: ReadonlyArray<string> = ["kwargs", "timeout", "signal"]
 export const METHOD: ReadonlyArray<string> = [...SESSION, "result"]
 /** What may be said of a call. */
 export const FUNCTION: ReadonlyArray<string> = [...METHOD, "idempotent"]
+/** What may be said of a map. */
+export const MAP: ReadonlyArray<string> = [...FUNCTION, "each", "chunk", "concurrency"]
 
 /** Splits the options of a call in what the pool is told and what it is stopped by. Throws a `TypeError` that names what makes no sense. */
 export const read = (

@@ -13,6 +13,7 @@ import * as WorkerPool from "../WorkerPool.ts"
 import * as CallOption from "./CallOption.ts"
 import type { Items } from "./Items.ts"
 import * as AsyncItems from "./Items.ts"
+import * as Maps from "./Maps.ts"
 import { callback, run } from "./run.ts"
 import { closeOnSignals } from "./signals.ts"
 
@@ -58,6 +59,29 @@ export interface CheckedCallOptions<A> extends CallOptions {
 export interface StreamOptions extends CallOptions {
   /** How many items Python may be ahead of the loop, 1 to 65,536. Default: 64. */
   readonly credit?: number | undefined
+}
+
+/** Options of one map. */
+export interface MapOptions extends CallOptions {
+  /**
+   * What an item is: the only positional argument (`"item"`, with `kwargs` for all), or all arguments, `{ args, kwargs }` (`"call"`; either may
+   * be left out). Default: `"item"`.
+   */
+  readonly each?: "item" | "call" | undefined
+  /** Time for all of it, in milliseconds, the pauses of the loop included. Default: no limit. */
+  readonly timeout?: number | undefined
+  /** Whether the function may run twice: then a chunk whose worker dies is tried on another, up to four times. Default: false. */
+  readonly idempotent?: boolean | undefined
+  /** How many items go in one call, 1 to 65,536. Default: one at first, then as many as take 5 ms, up to 4,096. */
+  readonly chunk?: number | undefined
+  /** How many chunks run at once, at most. Default: as many calls as the pool's workers can run when all of them are there. */
+  readonly concurrency?: number | undefined
+}
+
+/** Options of a map that checks its results. */
+export interface CheckedMapOptions<A> extends MapOptions {
+  /** Reads each result, or throws: then the map rejects with `MapError`, whose reason is `InvalidCall`, reason `result`. */
+  readonly result: (value: unknown) => A
 }
 
 /** Options of a session. */
@@ -107,6 +131,32 @@ export interface Pool extends AsyncDisposable {
     args?: ReadonlyArray<unknown>,
     options?: StreamOptions
   ) => Items<A>
+  /**
+   * Calls a Python function with each of many items, on all workers; gives the results in the order of the items. Items are taken as they are
+   * needed, so they may be without end; a loop that is left cancels what runs. An item that fails rejects with `MapError`, which has
+   * its `index` and the `reason`, after the results before it. Each loop takes the items anew.
+   *
+   * ```ts
+   * import { createPool } from "@fireweed/worker-pool/promise"
+   *
+   * const pool = await createPool({ size: 2 })
+   * const lengths = await pool.map<number>("builtins:len", ["alpha", "beta", "gamma"]).toArray()
+   * await pool.close()
+   * if (lengths.join() !== "5,4,5") throw new Error("expected 5, 4 and 5")
+   * ```
+   */
+  readonly map: {
+    <A>(
+      target: Target,
+      items: Iterable<unknown> | AsyncIterable<unknown>,
+      options: CheckedMapOptions<A>
+    ): Items<Awaited<A>>
+    <A = unknown>(
+      target: Target,
+      items: Iterable<unknown> | AsyncIterable<unknown>,
+      options?: MapOptions
+    ): Items<A>
+  }
   /** Makes an object of a Python class on one worker, where it stays until it is closed. */
   readonly session: (
     key: string,
@@ -174,6 +224,7 @@ export const createPool = async (options: PoolOptions = {}): Promise<Pool> => {
 
   return {
     ...callers("pool", pool),
+    map: Maps.make(pool),
     session: async (key, target, args, sessionOptions) => {
       const { call, signal } = CallOption.read(
         "pool.session",

@@ -21,12 +21,15 @@ export {
   WorkerLost
 } from "../CallError.ts"
 export type { CallError } from "../CallError.ts"
+export { MapError } from "../MapError.ts"
 export * as Py from "../Py.ts"
 export type { Items } from "./Items.ts"
 export { createPool } from "./Pool.ts"
 export type {
   CallOptions,
   CheckedCallOptions,
+  CheckedMapOptions,
+  MapOptions,
   Pool,
   PoolOptions,
   Session,

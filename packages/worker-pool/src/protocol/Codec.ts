@@ -26,9 +26,14 @@ export interface CallOptions {
   readonly session?: string | undefined
   /** With this the call is a stream: how many items may be sent at first. */
   readonly credit?: number | undefined
+  /** With this it is one call for each of its arguments: each an argument, or `[args, kwargs]`. */
+  readonly map?: MapMode | undefined
   /** W3C's `traceparent` of the span that it belongs to; ASCII, under 256 characters. */
   readonly trace?: string | undefined
 }
+
+/** What the items of a map are: one argument each, or all arguments of a call, as `[args, kwargs]`. */
+export type MapMode = "items" | "calls"
 
 /** A call whose arguments are bytes already. */
 export interface Call {
@@ -117,27 +122,32 @@ const lengthOf = (parts: ReadonlyArray<Uint8Array>): number =>
   parts.reduce((sum, part) => sum + part.byteLength, 0)
 
 const optionsOf = (options: CallOptions): { readonly [name: string]: Json.Json } | null => {
-  const { credit, deadline, session, trace } = options
+  const { credit, deadline, map, session, trace } = options
   if (isEmpty(options)) return null
   return {
     ...(deadline === undefined ? {} : { deadline }),
     ...(session === undefined ? {} : { session }),
     ...(credit === undefined ? {} : { credit }),
+    ...(map === undefined ? {} : { map }),
     ...(trace === undefined ? {} : { trace })
   }
 }
 
-const isEmpty = ({ credit, deadline, session, trace }: CallOptions): boolean =>
-  deadline === undefined && session === undefined && credit === undefined && trace === undefined
+const isEmpty = ({ credit, deadline, map, session, trace }: CallOptions): boolean =>
+  deadline === undefined &&
+  session === undefined &&
+  credit === undefined &&
+  map === undefined &&
+  trace === undefined
 
 const NO_OPTIONS = Uint8Array.of(Op.NONE, Op.TUPLE2, Op.STOP)
 
 // Without the memo, which belongs to the call.
 const pickledOptions = (options: CallOptions): Uint8Array => {
   if (isEmpty(options)) return NO_OPTIONS
-  const { credit, deadline, session, trace } = options
+  const { credit, deadline, map, session, trace } = options
   const key = session === undefined ? EMPTY : text(session)
-  const bytes = new Uint8Array(80 + key.length + (trace?.length ?? 0))
+  const bytes = new Uint8Array(96 + key.length + (trace?.length ?? 0))
   const view = new DataView(bytes.buffer)
   let at = 0
   const byte = (value: number): void => void (bytes[at++] = value)
@@ -167,6 +177,11 @@ const pickledOptions = (options: CallOptions): Uint8Array => {
     byte(Op.BININT)
     view.setInt32(at, credit, true)
     at += 4
+    byte(Op.SETITEM)
+  }
+  if (map !== undefined) {
+    short("map")
+    short(map)
     byte(Op.SETITEM)
   }
   if (trace !== undefined) {

@@ -48,4 +48,6 @@ export interface StreamAssignment {
   readonly credit: number
   /** Told each item, in order. The frame is a view: read it before returning. Answers the rule that it breaks, if it does. */
   readonly item: (frame: Frame) => ProtocolViolation | undefined
+  /** Told what it ended with. Answers the rule that this breaks, if it does. */
+  readonly end?: ((value: unknown) => ProtocolViolation | undefined) | undefined
 }

@@ -2,6 +2,7 @@
 import type { CallError, WorkerPool } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import type { Behaviour, Outcome } from "../../workers/Contract.ts"
 
@@ -73,6 +74,24 @@ const streamed =
   (target: string, args: ReadonlyArray<unknown>, credit: number, most?: number) =>
   (pool: Pool): Call =>
     drained((options) => pool.stream(target, args, options), credit, most)
+
+/** The results of a map, and how it ended. */
+const mapped =
+  (
+    target: string,
+    sent: ReadonlyArray<unknown>,
+    options: WorkerPool.MapOptions = {},
+    most = Number.POSITIVE_INFINITY
+  ) =>
+  (pool: Pool): Call =>
+    Effect.gen(function* () {
+      const items: Array<unknown> = []
+      const all = pool.map(target, sent, options).pipe(Stream.take(most))
+      const end = yield* Effect.result(Stream.runForEach(all, (item) => Effect.sync(() => items.push(item))))
+      if (Result.isSuccess(end)) return { items, end: "ended" }
+      const { count, index, reason } = end.failure
+      return { items, end: { index, count, ...(yield* outcome(Effect.fail(reason))) } }
+    })
 
 const numbers = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, index) => index)
 const items = (items: ReadonlyArray<unknown>, end: unknown = "ended"): Outcome => value({ items, end })
@@ -280,6 +299,70 @@ export const behaviours: ReadonlyArray<Behaviour> = [
   },
 
   {
+    name: "a map",
+    run: mapped("double", numbers(100)),
+    expected: items(numbers(100).map((n) => 2 * n))
+  },
+  {
+    name: "a map, item by item",
+    run: mapped("double", numbers(10), { chunk: 1 }),
+    expected: items(numbers(10).map((n) => 2 * n))
+  },
+  {
+    name: "a map in chunks, the last of them smaller",
+    run: mapped("double", numbers(10), { chunk: 4 }),
+    expected: items(numbers(10).map((n) => 2 * n))
+  },
+  { name: "a map over nothing", run: mapped("double", []), expected: items([]) },
+  {
+    name: "a map with keyword arguments",
+    run: mapped("echo", [1, [2]], { kwargs: { a: 3 } }),
+    expected: items([
+      [1, { a: 3 }],
+      [[2], { a: 3 }]
+    ])
+  },
+  {
+    name: "a map that is left",
+    run: mapped("double", numbers(100), { chunk: 8 }, 3),
+    expected: items([0, 2, 4])
+  },
+  {
+    name: "a map of which one item fails",
+    run: mapped("halve", [2, 4, 5, 6], { chunk: 10 }),
+    expected: items([1, 2], {
+      index: 2,
+      count: 1,
+      ...failed("PythonError", "raised", "maybe", "ValueError: odd")
+    })
+  },
+  {
+    name: "a map with a result that cannot be sent",
+    run: mapped("odd_values", [0, 2, 3, 4], { chunk: 10 }),
+    expected: items([0, 2], { index: 2, count: 1, ...failed("InvalidCall", "result", "maybe") })
+  },
+  {
+    name: "a map with an item that cannot be sent",
+    run: mapped("double", [1, 2, () => 1, 3], { chunk: 10 }),
+    expected: items([2, 4], { index: 2, count: 1, ...failed("InvalidCall", "arguments", "no") })
+  },
+  {
+    name: "a map of a generator",
+    run: mapped("count", [1, 2], { chunk: 2 }),
+    expected: items([], { index: 0, count: 1, ...failed("InvalidCall", "stream", "maybe") })
+  },
+  {
+    name: "a map of an unknown name",
+    run: mapped("nothing", [1, 2], { chunk: 2 }),
+    expected: items([], { index: 0, count: 2, ...failed("InvalidCall", "target", "no") })
+  },
+  {
+    name: "a map that takes too long",
+    run: mapped("nap", [0, 0, 60], { chunk: 2, concurrency: 1, deadline: "200 millis" }),
+    expected: items([null, null], { index: 2, count: 1, ...failed("DeadlineExceeded", "running", "maybe") })
+  },
+
+  {
     name: "a session",
     run: inSession([5], ["add", 2], ["add", 3], ["fail"], ["nothing"], ["add", 1]),
     expected: value([
@@ -340,6 +423,11 @@ export const behaviours: ReadonlyArray<Behaviour> = [
         })
       ),
     expected: value(failed("SessionError", "lost", "no"))
+  },
+  {
+    name: "a map whose worker leaves",
+    run: mapped("double_or_end", [1, 2, 3, -1, 4], { chunk: 3, concurrency: 1 }),
+    expected: items([2, 4, 6], { index: 3, count: 2, ...failed("WorkerLost", "exit", "maybe") })
   },
   { name: "the next call after a death", run: echo, expected: value(["still here"]) }
 ]

@@ -32,6 +32,10 @@ export const script: Script = {
   count_and_fail: (n: number) => Behaviour.yields(range(n), Behaviour.raise("ValueError", `after ${n}`)),
   count_and_nap: (n: number) => Behaviour.yields(range(n), Behaviour.delay("1 minute")),
   odd_items: () => Behaviour.yields([1, () => 1]),
+  double: (n: number) => 2 * n,
+  halve: (n: number) => (n % 2 === 0 ? n / 2 : Behaviour.raise("ValueError", "odd")),
+  odd_values: (n: number) => (n % 2 === 0 ? n : () => 1),
+  double_or_end: (n: number) => (n < 0 ? Behaviour.exit(7) : 2 * n),
   Counter: (start = 0) => {
     if (start < 0) return Behaviour.raise("ValueError", "below zero")
     let n = start
