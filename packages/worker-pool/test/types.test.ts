@@ -2,11 +2,11 @@
 import { assert, it } from "@effect/vitest"
 import { PythonModule, WorkerPool } from "@fireweed/worker-pool"
 import type { CallError } from "@fireweed/worker-pool"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 
 type Equal<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false
 const same = <A, B>(..._: Equal<A, B> extends true ? [] : ["the types differ"]) => undefined
@@ -105,6 +105,51 @@ it("the service of a pool has the clients of its modules under the last part of 
   class Bare extends WorkerPool.Service<Bare>()("test/Bare") {}
   same<keyof typeof Bare.Service, "pool">()
 })
+
+it("D65 what a pool can do can be read from its type", () => {
+  class Bare extends WorkerPool.Service<Bare>()("test/Bare") {}
+  /** Never run: it is for the compiler. */
+  const promises = (
+    bare: typeof Bare.Service,
+    { analysis }: typeof Pool.Service,
+    session: WorkerPool.Session
+  ) => [
+    // @ts-expect-error it was made with no module
+    bare.analysis,
+    // @ts-expect-error a function gives one value, and is no stream
+    Stream.runCollect(analysis.score({ rows: [] })),
+    // @ts-expect-error a class is opened as a session, and has no methods before
+    analysis.Index.search,
+    // @ts-expect-error a session opens no session
+    session.session,
+    // @ts-expect-error and none of its calls is repeated
+    session.call("search", [], { idempotent: true }),
+    // @ts-expect-error a pool without a description of it knows no such call
+    PythonModule.client(bare.pool, Analysis).nothing
+  ]
+  assert.isFunction(promises)
+  same<Effect.Services<ReturnType<WorkerPool.WorkerPool["call"]>>, never>()
+})
+
+it.effect("D35 what a pool needs is named where it is made, and its lack is found there", () =>
+  Effect.gen(function* () {
+    const made = WorkerPool.make({ python: "/nowhere/python3" })
+    same<Effect.Services<typeof made>, Scope.Scope>()
+    same<Effect.Error<typeof made>, CallError.StartError>()
+    const used = Effect.flatMap(Pool, ({ analysis }) => analysis.ping())
+    same<Effect.Services<typeof used>, Pool>()
+    const whole: Effect.Effect<unknown, CallError.CallError | CallError.StartError> = Effect.provide(
+      used,
+      Pool.layer
+    )
+    assert.isTrue(Effect.isEffect(whole))
+    // Not at the first call.
+    const error = yield* Effect.flip(Effect.scoped(made))
+    assert.deepInclude(error, { _tag: "StartError", reason: "interpreter-not-found" })
+    const layered = Pool.layerWith({ python: "/nowhere/python3" })
+    assert.deepInclude(yield* Effect.flip(Effect.provide(used, layered)), { reason: "interpreter-not-found" })
+  })
+)
 
 it("a description is checked, too", () => {
   const args = { a: Schema.String }

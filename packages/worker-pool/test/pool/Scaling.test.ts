@@ -76,7 +76,7 @@ const elastic = (options: Omit<WorkerPool.Options, "start"> & MockWorker.Options
     return { mock, pool, workers, load }
   })
 
-describe("an elastic pool", () => {
+describe("D56 an elastic pool", () => {
   it.effect(
     "doubles while calls wait, up to the most, and shrinks to the least when it was idle for long",
     () =>
@@ -104,6 +104,20 @@ describe("an elastic pool", () => {
         assert.strictEqual(yield* pool.call("app:ok"), "ok")
         yield* TestClock.adjust("1 hour")
         assert.strictEqual(yield* workers, 1)
+      })
+  )
+
+  it.effect(
+    "has a queue with a limit, however large it is, and refuses what is beyond it by a type of its own",
+    () =>
+      Effect.gen(function* () {
+        const { load, pool, workers } = yield* elastic({ size: { min: 1, max: 2 }, queue: { limit: 3 } })
+        yield* load("app:long", 4)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* workers, 2)
+        yield* load("app:long", 1)
+        const refused = yield* Effect.flip(pool.call("app:ok"))
+        assert.deepStrictEqual(refused._tag === "QueueFull" && [refused.reason, refused.queued], ["limit", 3])
       })
   )
 

@@ -180,6 +180,39 @@ it.effect("D42 workers are started side by side, and a pool is there only when i
   })
 )
 
+it.effect(
+  "D43 a start listens to its own handshake alone: what others say or ask neither confuses nor delays it",
+  () =>
+    Effect.gen(function* () {
+      const { mock, pool } = yield* pooled({
+        size: 2,
+        start: Start.inTurn([Start.ready, Start.slow("4 seconds")])
+      })
+      const events = yield* record(pool)
+      const states = Effect.map(pool.snapshot, ({ workers }) =>
+        workers.map(({ id, state }) => `${id} ${state}`)
+      )
+      // The other worker is busy, is cancelled, raises and prints; this one prints as well, and callers come and go.
+      for (let tenth = 0; tenth < 39; tenth++) {
+        const [left] = yield* Effect.forEach(["app:hang", "app:ok", "app:fail"], (target) =>
+          fork(Effect.exit(pool.call(target)))
+        )
+        if (left !== undefined) yield* Fiber.interrupt(left)
+        for (const { print } of mock.processes()) print("stdout", "READY")
+        yield* TestClock.adjust("100 millis")
+      }
+      assert.deepStrictEqual(yield* states, ["1.1 ready"])
+      yield* TestClock.adjust("100 millis")
+      assert.deepStrictEqual(yield* states, ["1.1 ready", "2.1 ready"])
+      assert.notInclude(
+        events.map(({ _tag }) => _tag),
+        "StartFailed"
+      )
+      const asked = mock.received.filter(({ worker }) => worker === "2.1").map(({ kind }) => kind)
+      assert.deepStrictEqual(asked, ["INIT"], "and it was asked nothing else meanwhile")
+    })
+)
+
 it.effect("D44 one bad worker never takes the pool down: the others answer all the while", () =>
   Effect.gen(function* () {
     const { pool } = yield* pooled({ size: 2, crashLoop: { deaths: 100 } })
