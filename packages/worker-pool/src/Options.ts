@@ -25,7 +25,9 @@ export type Callback = (...args: Array<never>) => unknown
 export interface Options {
   /** What the pool is called in metrics. Default: `python`. */
   readonly name?: string | undefined
-  /** Number of workers, 1 to 1,024, or the least and the most. Default: 2. */
+  /**
+   * Number of workers, 1 to 1,024, or the least and the most. Default: 1 to as many as this machine has processors for this process.
+   */
   readonly size?:
     | number
     | {
@@ -41,6 +43,8 @@ export interface Options {
          * Default: 60 seconds.
          */
         readonly idleTimeout?: Duration.Input | undefined
+        /** Workers that are kept ready beyond those that run something, as long as there are fewer than the most. Default: 0. */
+        readonly spare?: number | undefined
       }
     | undefined
   /**
@@ -62,6 +66,16 @@ export interface Options {
   readonly root?: string | URL | undefined
   /** Environment variables, added to those of this process. */
   readonly env?: { readonly [name: string]: string } | undefined
+  /**
+   * Environment variables of the worker in this place, 1 to the most workers, besides `env`: `CUDA_VISIBLE_DEVICES`, say. A successor has those of its
+   * predecessor. Forked workers have them only after `preload` was imported. Default: none.
+   */
+  readonly placeEnv?: ((place: number) => { readonly [name: string]: string }) | undefined
+  /**
+   * Threads that native libraries may use in each worker (OpenMP, OpenBLAS, MKL, Accelerate, numexpr), so that workers do not take each other's
+   * processors; `"all"` leaves it to them. What `env` or the environment of this process says of such a variable stands. Default: 1.
+   */
+  readonly threads?: number | "all" | undefined
   /** Folders that Python modules are imported from, before Python's own; relative ones start from `root`. Default: `root`. */
   readonly pythonPath?: ReadonlyArray<string | URL> | undefined
   /**
@@ -75,6 +89,11 @@ export interface Options {
    * of a package (`./score.py`, or a URL), which is then imported under its own name, from anywhere. Default: none.
    */
   readonly preload?: ReadonlyArray<string | URL> | undefined
+  /**
+   * Files and folders of Python code (with all below them) that are watched: when a file in them changes, the workers are restarted, for development.
+   * Relative to `root`. Default: none.
+   */
+  readonly reload?: ReadonlyArray<string | URL> | undefined
   /**
    * Modules described by `PythonModule.make`. Each worker imports them before it is ready, like those of `preload`, and their signatures are
    * compared with the descriptions: a worker that disagrees is not started (`StartError`, reason `signature`). Default: none.

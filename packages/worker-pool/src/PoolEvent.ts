@@ -43,6 +43,8 @@ export type PoolEvent =
     }
   /** A worker that was ready is gone. */
   | { readonly _tag: "WorkerGone"; readonly worker: string; readonly detail: string }
+  /** A file of Python code has changed, and the workers are restarted, as the option `reload` says. */
+  | { readonly _tag: "Reloading"; readonly file: string }
   /**
    * A worker that lives is replaced, and leaves when what it has is done: it reached a limit of the option `recycle`, or the pool is
    * restarted. Its successor serves.

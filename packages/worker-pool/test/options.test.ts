@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { assert, describe, it } from "@effect/vitest"
 import { WorkerPool } from "@fireweed/worker-pool"
 import * as Cause from "effect/Cause"
@@ -80,7 +81,9 @@ it("D64 the defaults stand in one place", () => {
     metrics: false,
     spans: false,
     history: 0,
-    size: { min: 2, max: 2, idleTimeout: 60_000 },
+    size: { min: 1, max: availableParallelism(), idleTimeout: 60_000, spare: 0 },
+    threads: 1,
+    reload: [],
     concurrency: 1,
     env: {},
     pythonPath: ["."],

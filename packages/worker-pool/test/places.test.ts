@@ -11,8 +11,11 @@ describe("what relative paths start from", () => {
   const cwd = process.cwd()
 
   it("is the working folder of the workers, that of this process, unless said otherwise", () => {
-    const { pythonPath, preload, target, ...rest } = Places.make({ preload: ["json", "./a.py", "b/c"] })
-    assert.deepStrictEqual(rest, { cwd })
+    const { pythonPath, preload, target, ...rest } = Places.make({
+      preload: ["json", "./a.py", "b/c"],
+      reload: ["src"]
+    })
+    assert.deepStrictEqual(rest, { cwd, reload: [join(cwd, "src")] })
     assert.deepStrictEqual(preload, ["json", join(cwd, "a.py"), join(cwd, "b", "c")])
     assert.deepStrictEqual(pythonPath, [cwd, join(cwd, "b")])
     assert.strictEqual(target("./a.py:f"), `${join(cwd, "a.py")}:f`)

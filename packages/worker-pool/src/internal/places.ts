@@ -9,6 +9,7 @@ export interface PlaceOptions {
   readonly root?: string | URL | undefined
   readonly pythonPath?: ReadonlyArray<string | URL> | undefined
   readonly preload?: ReadonlyArray<string | URL> | undefined
+  readonly reload?: ReadonlyArray<string | URL> | undefined
 }
 
 /** The same, each an absolute path. */
@@ -19,6 +20,8 @@ export interface Places {
   readonly pythonPath: ReadonlyArray<string>
   /** Names of modules, and paths of files. */
   readonly preload: ReadonlyArray<string>
+  /** Files and folders. */
+  readonly reload: ReadonlyArray<string>
   /** A target with the path of a file in it, made absolute; any other as it is. */
   readonly target: (target: string) => string
 }
@@ -38,6 +41,7 @@ export const make = (options: PlaceOptions): Places => {
     cwd,
     pythonPath: [...new Set(folders)],
     preload,
+    reload: (options.reload ?? []).map((path) => toPath(root, path)),
     target: (target) => {
       if (!isRelative(target) && !isUrl(target)) return target
       const colon = target.lastIndexOf(":")

@@ -1,9 +1,10 @@
 /** The options of a pool: decoded once, when it is made, loudly. The defaults stand here and nowhere else. */
+import { availableParallelism } from "node:os"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import type { Callback } from "../Options.ts"
+import type { Callback, Options as GivenOptions } from "../Options.ts"
 import { isPythonModule } from "../PythonModule.ts"
 import { DEFAULT_MAX_FRAME } from "../protocol/Frame.ts"
 import * as Json from "../protocol/Json.ts"
@@ -74,7 +75,8 @@ const WORKERS = { minimum: 1, maximum: 1_024 }
 const range = Schema.Struct({
   min: whole(WORKERS.minimum, WORKERS.maximum, 1),
   max: Schema.Int.check(Schema.isBetween(WORKERS)),
-  idleTimeout: millis(60_000)
+  idleTimeout: millis(60_000),
+  spare: whole(0, WORKERS.maximum, 0)
 })
 
 /** A number of workers, or the least and the most. */
@@ -83,11 +85,13 @@ const size = Schema.Union([Schema.Int.check(Schema.isBetween(WORKERS)), range]).
     Schema.toType(range),
     SchemaTransformation.transform<typeof range.Type, number | typeof range.Type>({
       decode: (input) =>
-        typeof input === "number" ? { min: input, max: input, idleTimeout: 60_000 } : input,
+        typeof input === "number" ? { min: input, max: input, idleTimeout: 60_000, spare: 0 } : input,
       encode: (output) => output
     })
   ),
-  Schema.withDecodingDefault(Effect.succeed(2))
+  Schema.withDecodingDefault(
+    Effect.sync(() => ({ min: 1, max: Math.min(availableParallelism(), WORKERS.maximum) }))
+  )
 )
 
 const module = Schema.declare(isPythonModule, { expected: "a module made by PythonModule.make" })
@@ -100,6 +104,16 @@ const Options = Schema.Struct({
   cwd: Schema.optional(place),
   root: Schema.optional(place),
   env: Schema.Record(Schema.String, Schema.String).pipe(Schema.withDecodingDefault(Effect.succeed({}))),
+  placeEnv: Schema.optional(
+    Schema.declare((u: unknown): u is NonNullable<GivenOptions["placeEnv"]> => typeof u === "function", {
+      expected: "a function"
+    })
+  ),
+  threads: Schema.Union([
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_024 })),
+    Schema.Literal("all")
+  ]).pipe(Schema.withDecodingDefault(Effect.succeed(1))),
+  reload: Schema.Array(place).pipe(Schema.withDecodingDefault(Effect.succeed([]))),
   pythonPath: Schema.Array(place).pipe(Schema.withDecodingDefault(Effect.succeed(["."]))),
   requires: Schema.Array(Requirement).pipe(Schema.withDecodingDefault(Effect.succeed([]))),
   preload: Schema.Array(place).pipe(Schema.withDecodingDefault(Effect.succeed([]))),

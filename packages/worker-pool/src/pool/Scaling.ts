@@ -12,6 +12,8 @@ export interface Size {
   readonly max: number
   /** After how long workers that were not needed leave, in milliseconds. */
   readonly idleTimeout: number
+  /** Workers that are kept ready beyond those that run something. */
+  readonly spare: number
 }
 
 /** How long calls wait, without a moment in which none does, before workers are started for them; in milliseconds. */
@@ -44,14 +46,18 @@ export const growth = (demand: Demand): number => {
   return Math.max(0, Math.min(wanted, max - ready, Math.max(1, ready)) - starting)
 }
 
-/** How many workers may leave, when there were at most `peak` calls at once; the least stay. */
+/** How many workers may leave, when there were at most `peak` calls at once; the least stay, and those to spare. */
 export const surplus = (options: {
   readonly min: number
   readonly concurrency: number
   readonly ready: number
   readonly peak: number
+  readonly spare: number
 }): number =>
-  Math.max(0, options.ready - Math.max(options.min, Math.ceil(options.peak / options.concurrency)))
+  Math.max(
+    0,
+    options.ready - Math.max(options.min, Math.ceil(options.peak / options.concurrency) + options.spare)
+  )
 
 /** What scaling is made of. */
 export interface ScalingOptions extends Size {
@@ -80,12 +86,22 @@ export interface Scaling {
   readonly onWaiting: () => void
   /** A worker is ready. */
   readonly onReady: () => void
+  /** A worker has something to do that had nothing. */
+  readonly onBusy: () => void
+  /** Whether fewer workers are idle than there are to spare. */
+  readonly isShort: () => boolean
 }
 
 /** Makes it. A pool of one size costs nothing. */
 export const make = (options: ScalingOptions): Scaling => {
-  const { concurrency, idleTimeout, max, min, timers } = options
-  if (min === max) return { onWaiting: () => undefined, onReady: () => undefined }
+  const { concurrency, idleTimeout, max, min, spare, timers } = options
+  if (min === max)
+    return {
+      onWaiting: () => undefined,
+      onReady: () => undefined,
+      onBusy: () => undefined,
+      isShort: () => false
+    }
   let growing: Timer | undefined
   let looking: Timer | undefined
   let peaks: Array<number> = []
@@ -118,7 +134,7 @@ export const make = (options: ScalingOptions): Scaling => {
   // Those that came last leave first.
   const leave = (peak: number): void => {
     const ready = [...options.workers()]
-    let left = surplus({ min, concurrency, ready: ready.length, peak })
+    let left = surplus({ min, concurrency, ready: ready.length, peak, spare })
     for (const worker of ready.toReversed()) {
       if (left === 0) return
       if (!WorkerState.isAvailable(worker.state()) || worker.load() > 0 || options.isHeld(worker)) continue
@@ -127,11 +143,27 @@ export const make = (options: ScalingOptions): Scaling => {
     }
   }
 
+  const missing = (): number => {
+    let idle = options.starting()
+    for (const worker of options.workers())
+      if (WorkerState.isAvailable(worker.state()) && worker.load() === 0) idle++
+    return Math.max(0, spare - idle)
+  }
+
+  const fillUp = (): void => {
+    if (spare === 0) return
+    const count = Math.min(missing(), max - options.ready() - options.starting())
+    if (count > 0) options.grow(count)
+  }
+
   return {
     onWaiting: () => {
       if (growing === undefined && options.ready() + options.starting() < max) waitToGrow(GROW_AFTER)
     },
+    onBusy: fillUp,
+    isShort: () => spare > 0 && missing() > 0,
     onReady: () => {
+      fillUp()
       if (looking !== undefined || options.ready() <= min) return
       options.peak()
       look()

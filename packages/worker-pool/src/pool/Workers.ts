@@ -18,6 +18,7 @@ import type { Exports } from "../protocol/Export.ts"
 import type * as Recoveries from "../recovery/Recoveries.ts"
 import * as Supervisor from "../recovery/Supervisor.ts"
 import * as Process from "../transport/Process.ts"
+import * as Threads from "../transport/Threads.ts"
 import * as Zygote from "../transport/Zygote.ts"
 import type * as Callbacks from "../worker/Callbacks.ts"
 import * as Cancellation from "../worker/Cancellation.ts"
@@ -27,6 +28,7 @@ import * as Worker from "../worker/Worker.ts"
 import { isAlive } from "../worker/WorkerState.ts"
 import type { Dispatcher } from "./Dispatcher.ts"
 import type { Observability } from "./Observability.ts"
+import * as Reload from "./Reload.ts"
 import * as Renewal from "./Renewal.ts"
 import * as Scaling from "./Scaling.ts"
 import type { Sessions } from "./Sessions.ts"
@@ -173,6 +175,7 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
       Worker.make({
         id: `${slot}.${life}`,
         connect,
+        env: settings.placeEnv?.(slot),
         interpreter,
         timers,
         path: settings.pythonPath,
@@ -204,7 +207,10 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
           renewal.look(worker)
           dispatcher.offer(worker)
         },
-        onBusy: heartbeat.wake,
+        onBusy: () => {
+          heartbeat.wake()
+          scaling?.onBusy()
+        },
         onDirty: (worker, dirty) => publish(() => ({ _tag: "WorkerDirty", worker, dirty })),
         onVitals: renewal.look,
         onOutput: observability.onOutput,
@@ -226,7 +232,7 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
     const supervisor = yield* Supervisor.make({
       min: settings.size.min,
       max: settings.size.max,
-      wanted: () => dispatcher.waiting().count > 0,
+      wanted: () => dispatcher.waiting().count > 0 || scaling?.isShort() === true,
       breaker,
       start: (slot, life, recovers) => (recovers ? replace(slot, life) : start(slot, life)),
       onReady: (worker) => {
@@ -273,6 +279,13 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
       retire: letGo
     })
     const { onWaiting } = scaling
+    yield* Reload.make({
+      timers,
+      paths: settings.reload,
+      restart: renewal.restart(RELOAD_WITHIN),
+      fork: run,
+      publish
+    })
 
     return {
       onWaiting,
@@ -282,6 +295,9 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
       restart: renewal.restart
     }
   })
+
+/** How long what runs may go on after its code has changed, in milliseconds. */
+const RELOAD_WITHIN = 30_000
 
 /** The options `logs`, as numbers of Python's `logging`. */
 const LOG_LEVELS = { debug: 10, info: 20, warning: 30, error: 40, off: undefined } as const
@@ -294,7 +310,7 @@ const transport = (
   const launch = {
     interpreter,
     cwd: settings.cwd,
-    env: { ...settings.env, ...mark },
+    env: { ...Threads.environment(settings.threads, process.env), ...settings.env, ...mark },
     maxFrame: settings.maxFrame
   }
   const forks =

@@ -4,6 +4,8 @@ import type { CallOptions } from "./Pool.ts"
 
 /** What may be said of a session. */
 export const SESSION: ReadonlyArray<string> = ["kwargs", "timeout", "signal"]
+/** What may be said of a restart. */
+export const RESTART: ReadonlyArray<string> = ["timeout", "signal"]
 /** What may be said of a call of a session's method. */
 export const METHOD: ReadonlyArray<string> = [...SESSION, "result"]
 /** What may be said of a call. */

@@ -164,6 +164,11 @@ export interface Pool extends AsyncDisposable {
     args?: ReadonlyArray<unknown>,
     options?: SessionOptions
   ) => Promise<Session>
+  /**
+   * Replaces all workers by new ones, one after the other, the successor first; no call fails for it. What a worker has not done within `timeout`
+   * milliseconds (30,000 by default) is lost with it. An aborted `signal` stops it after the worker it is at. Rejects with `StartError` where a worker cannot be started; the others go on.
+   */
+  readonly restart: (options?: Pick<CallOptions, "timeout" | "signal">) => Promise<void>
   /** What happens from now on. */
   readonly events: () => AsyncIterable<PoolEvent>
   /** The pool as it is now. */
@@ -242,6 +247,10 @@ export const createPool = async (options: PoolOptions = {}): Promise<Pool> => {
         signal
       )
       return handle(session, own)
+    },
+    restart: async (restartOptions) => {
+      const { call, signal } = CallOption.read("pool.restart", "", [], restartOptions, CallOption.RESTART)
+      await run(pool.restart(call.deadline === undefined ? {} : { timeout: call.deadline }), signal)
     },
     events: () => AsyncItems.make(pool.events),
     snapshot: () => Effect.runSync(pool.snapshot),

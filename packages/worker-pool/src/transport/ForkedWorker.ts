@@ -150,7 +150,7 @@ export const launch = ({
     {
       token,
       path: meetAt.path,
-      env: { FIREWEED_TOKEN: identity.token, FIREWEED_WORKER: identity.id }
+      env: { ...identity.env, FIREWEED_TOKEN: identity.token, FIREWEED_WORKER: identity.id }
     },
     {
       onForked: (number) => {

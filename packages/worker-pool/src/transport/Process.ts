@@ -93,6 +93,7 @@ const start = (
           ...process.env,
           PYTHONBREAKPOINT: "0",
           ...options.env,
+          ...identity.env,
           ...runtime.env,
           FIREWEED_TOKEN: identity.token,
           FIREWEED_WORKER: identity.id

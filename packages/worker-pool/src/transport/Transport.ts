@@ -68,6 +68,8 @@ export interface Identity {
   readonly id: string
   /** What its HELLO must echo. */
   readonly token: string
+  /** Environment variables of its own. */
+  readonly env?: { readonly [name: string]: string } | undefined
 }
 
 /**

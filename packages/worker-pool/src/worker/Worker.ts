@@ -83,6 +83,8 @@ export interface Worker {
 export interface WorkerOptions {
   readonly id: string
   readonly connect: Connect
+  /** Environment variables of its own. */
+  readonly env?: { readonly [name: string]: string } | undefined
   /** What is started, for messages. */
   readonly interpreter: string
   readonly timers: Timers
@@ -461,7 +463,7 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
     })
 
     transport = yield* options.connect(
-      { id: options.id, token: expected.token },
+      { id: options.id, token: expected.token, env: options.env },
       {
         onFrame,
         onOutput: (output, line) => options.onOutput(options.id, output, line),

@@ -43,7 +43,7 @@ describe("surplus", () => {
     [9, 4, 5]
   ] as const) {
     it(`of 8 workers, 2 at least, ${count} may leave when at most ${peak} calls ran, ${concurrency} on each`, () =>
-      assert.strictEqual(Scaling.surplus({ min: 2, ready: 8, concurrency, peak }), count))
+      assert.strictEqual(Scaling.surplus({ spare: 0, min: 2, ready: 8, concurrency, peak }), count))
   }
 })
 
@@ -171,6 +171,32 @@ describe("D56 an elastic pool", () => {
       yield* TestClock.adjust("5 minutes")
       for (const session of sessions) assert.strictEqual(yield* session.call("get"), 1)
       yield* Fiber.joinAll(long)
+    })
+  )
+
+  it.effect("keeps workers ready to spare beyond those that run something", () =>
+    Effect.gen(function* () {
+      const { load, pool, workers } = yield* elastic({
+        size: { min: 1, max: 4, spare: 1, idleTimeout: "6 seconds" }
+      })
+      assert.strictEqual(yield* workers, 1)
+      const sizes: Array<number> = []
+      const calls = []
+      for (let call = 0; call < 4; call++) {
+        calls.push(...(yield* load("app:long", 1)))
+        yield* TestClock.adjust(1)
+        sizes.push(yield* workers)
+      }
+      assert.deepStrictEqual(sizes, [2, 3, 4, 4], "no call has waited")
+      yield* TestClock.adjust("1 hour")
+      yield* Fiber.joinAll(calls)
+      assert.strictEqual(yield* workers, 1)
+      const [last] = yield* load("app:long", 1)
+      yield* TestClock.adjust(1)
+      yield* Effect.flip(pool.call("app:die"))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* workers, 2, "the spare one that died has a successor")
+      assert.isUndefined(last?.pollUnsafe())
     })
   )
 

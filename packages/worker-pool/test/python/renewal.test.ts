@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { folder, isRunning, record } from "../support.ts"
+import process from "node:process"
+import { folder, isRunning, record, whole } from "../support.ts"
 
 const MIB = 1024 * 1024
 
@@ -58,6 +59,54 @@ describe("with real workers", () => {
             what: "the old workers are gone",
             within: "10 seconds"
           })
+        })
+      )
+    )
+  }
+
+  live("a file that changes brings new code by itself, with what is in it", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const root = yield* folder
+        const file = join(root, "renewed.py")
+        writeFileSync(file, code(1))
+        const pool = yield* WorkerPool.make({ root, size: 1, output: "ignore", reload: ["."] })
+        assert.strictEqual(yield* pool.call("renewed:read"), 1)
+        writeFileSync(file, `${code(2)}\n# new\n`)
+        yield* eventually(
+          Effect.map(pool.call("renewed:read"), (version) => version === 2),
+          { what: "the new code runs", within: "10 seconds" }
+        )
+      })
+    )
+  )
+
+  for (const start of ["spawn", "zygote"] as const) {
+    live(`each place has its environment, and one thread for native libraries: ${start}`, () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const pool = yield* WorkerPool.make({
+            start,
+            preload: ["json"],
+            size: 2,
+            output: "ignore",
+            env: { SHARED: "all", OMP_NUM_THREADS: "3" },
+            placeEnv: (place) => ({ CUDA_VISIBLE_DEVICES: String(place - 1) })
+          })
+          yield* whole(pool, 2)
+          const names = ["SHARED", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"]
+          assert.deepStrictEqual(yield* Effect.forEach(names, (name) => pool.call("os:getenv", [name])), [
+            "all",
+            "3",
+            process.env["OPENBLAS_NUM_THREADS"] ?? "1"
+          ])
+          const seen = yield* Effect.forEach(
+            Array.from({ length: 8 }),
+            () =>
+              Effect.zip(pool.call("os:getenv", ["CUDA_VISIBLE_DEVICES"]), pool.call("time:sleep", [0.01])),
+            { concurrency: 4 }
+          )
+          assert.deepStrictEqual(new Set(seen.map(([value]) => value)), new Set(["0", "1"]))
         })
       )
     )
