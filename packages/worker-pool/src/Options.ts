@@ -147,7 +147,11 @@ export interface Options {
   readonly limits?: { readonly [target: string]: number } | undefined
   /** Most sessions open at once. Default: 10,000. */
   readonly maxSessions?: number | undefined
-  /** Limit of a worker's start, handshake included. Default: 30 seconds. */
+  /** Most broadcasts that are remembered for workers that come later, 1 to 10,000. Default: 100. */
+  readonly maxBroadcasts?: number | undefined
+  /**
+   * Limit of a worker's start, handshake included; and of all that is broadcast to it before it serves. Default: 30 seconds.
+   */
   readonly startTimeout?: Duration.Input | undefined
   /** How it is seen that a worker does not answer any more. Whatever comes from one is a sign of life. */
   readonly heartbeat?:

@@ -30,6 +30,8 @@ import * as Places from "./internal/places.ts"
 import { decode } from "./internal/settings.ts"
 import * as Timers from "./internal/Timers.ts"
 import type { Options } from "./Options.ts"
+import * as Broadcasts from "./pool/Broadcast.ts"
+import type { Answer, BroadcastOptions, CheckedBroadcastOptions } from "./pool/Broadcast.ts"
 import * as Callbacks from "./pool/Callbacks.ts"
 import * as Calls from "./pool/Calls.ts"
 import type { CallOptions, CheckedCallOptions } from "./pool/Calls.ts"
@@ -40,6 +42,7 @@ import type { Recorded } from "./pool/Observability.ts"
 import * as Maps from "./pool/Maps.ts"
 import type { CheckedMapOptions, MapOptions } from "./pool/Maps.ts"
 import * as Reentry from "./pool/Reentry.ts"
+import * as Replay from "./pool/Replay.ts"
 import * as SessionHandle from "./pool/SessionHandle.ts"
 import type { Session } from "./pool/SessionHandle.ts"
 import * as Sessions from "./pool/Sessions.ts"
@@ -61,6 +64,7 @@ import * as Sweep from "./transport/Sweep.ts"
 
 export type { Callback, Hook, Options } from "./Options.ts"
 export type { Export, Exports, Parameter, Signature } from "./protocol/Export.ts"
+export type { Answer, BroadcastOptions, CheckedBroadcastOptions } from "./pool/Broadcast.ts"
 export type { CallOptions, CheckedCallOptions } from "./pool/Calls.ts"
 export type { CheckedMapOptions, MapOptions } from "./pool/Maps.ts"
 export type { Recorded } from "./pool/Observability.ts"
@@ -152,6 +156,39 @@ export interface WorkerPool {
       items: Source<E, R>,
       options?: MapOptions
     ): Stream.Stream<unknown, MapError | E, R>
+  }
+  /**
+   * Calls a function on every worker that serves, beside its other calls, and answers what each said, a worker that died meanwhile included. It is
+   * remembered, and done again by each worker that comes later, before that one serves: so a call that is made after it has answered meets no
+   * worker that was not told. Broadcasts are made in order, and one with the `key` of an earlier one takes its place. A worker that fails at
+   * what it has to do again is not started (`StartError`, reason `replay`).
+   *
+   * ```ts
+   * import { WorkerPool } from "@fireweed/worker-pool"
+   * import * as Effect from "effect/Effect"
+   * import * as Result from "effect/Result"
+   *
+   * const program = Effect.gen(function* () {
+   *   const pool = yield* WorkerPool.make({ size: 2 })
+   *   const answers = yield* pool.broadcast("random:seed", [42], { key: "seed" })
+   *   for (const { result, worker } of answers) if (Result.isFailure(result)) yield* Effect.logWarning(worker, result.failure)
+   *   return yield* pool.call("random:randrange", [1_000])
+   * })
+   *
+   * if ((await Effect.runPromise(Effect.scoped(program))) !== 654) throw new Error("expected 654")
+   * ```
+   */
+  readonly broadcast: {
+    <A>(
+      target: Target,
+      args: ReadonlyArray<unknown>,
+      options: CheckedBroadcastOptions<A>
+    ): Effect.Effect<ReadonlyArray<Answer<A>>, CallError>
+    (
+      target: Target,
+      args?: ReadonlyArray<unknown>,
+      options?: BroadcastOptions
+    ): Effect.Effect<ReadonlyArray<Answer<unknown>>, CallError>
   }
   /**
    * Opens a session: makes an object of a Python class on one worker, where it stays. Its calls run there, in order. The scope's end
@@ -312,6 +349,12 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       onWait: () => workers.onWaiting(),
       callback: Callbacks.make(settings.callbacks)
     })
+    const replay = Replay.make({
+      dispatcher,
+      interpreter,
+      limit: settings.maxBroadcasts,
+      patience: settings.startTimeout
+    })
     const workers = yield* Workers.make({
       settings,
       interpreter,
@@ -321,6 +364,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       roster,
       dispatcher,
       sessions,
+      replay,
       recoveries,
       fork
     })
@@ -361,6 +405,14 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       watch,
       timers,
       width: settings.size.max * settings.concurrency
+    })
+    const tellAll = Broadcasts.make({
+      replay,
+      dispatcher,
+      timers,
+      prepare,
+      watch,
+      concurrency: settings.concurrency
     })
 
     function call<A>(
@@ -417,11 +469,30 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       return openMap(target, items, options)
     }
 
+    function broadcast<A>(
+      target: Target,
+      args: ReadonlyArray<unknown>,
+      options: CheckedBroadcastOptions<A>
+    ): Effect.Effect<ReadonlyArray<Answer<A>>, CallError>
+    function broadcast(
+      target: Target,
+      args?: ReadonlyArray<unknown>,
+      options?: BroadcastOptions
+    ): Effect.Effect<ReadonlyArray<Answer<unknown>>, CallError>
+    function broadcast(
+      target: Target,
+      args: ReadonlyArray<unknown> = [],
+      options: Partial<CheckedBroadcastOptions<unknown>> = {}
+    ): Effect.Effect<ReadonlyArray<Answer<unknown>>, CallError> {
+      return tellAll(target, args, options)
+    }
+
     return {
       [TypeId]: TypeId,
       call,
       stream,
       map,
+      broadcast,
       session: SessionHandle.opener({
         invoke,
         openStream,

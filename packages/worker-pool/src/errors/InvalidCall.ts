@@ -7,14 +7,14 @@ const InvalidCallBase: Base<
   InvalidCall,
   "InvalidCall",
   {
-    readonly reason: Schema.Literals<readonly ["target", "arguments", "result", "stream", "reentry"]>
+    readonly reason: Schema.Literals<readonly ["target", "arguments", "result", "stream", "reentry", "limit"]>
     readonly target: Schema.String
     readonly detail: Schema.String
     readonly started: Schema.Literals<readonly ["no", "maybe"]>
   }
 > = printed(
   Schema.TaggedError<InvalidCall>()("InvalidCall", {
-    reason: Schema.Literals(["target", "arguments", "result", "stream", "reentry"]),
+    reason: Schema.Literals(["target", "arguments", "result", "stream", "reentry", "limit"]),
     target: Schema.String,
     detail: Schema.String,
     started: Schema.Literals(["no", "maybe"])
@@ -24,8 +24,8 @@ const InvalidCallBase: Base<
 /**
  * The call itself is wrong: there is no such function, or it may not be called (`target`), an argument cannot be sent (`arguments`), the
  * result, or an item of a stream, cannot be sent or is not what the schema says (`result`), a stream was asked of a function that gives
- * none, or a value of one that does (`stream`), or it was made from a callback and would wait for the very call that waits for the
- * callback (`reentry`). `detail` names the type and the path to it.
+ * none, or a value of one that does (`stream`), it was made from a callback and would wait for the very call that waits for the
+ * callback (`reentry`), or it is a broadcast, and as many are remembered as may be (`limit`). `detail` names the type and the path to it.
  *
  * @category errors
  */
@@ -45,6 +45,8 @@ export class InvalidCall extends InvalidCallBase {
         return "return a value that the codec carries (see VALUES.md), or change the schema"
       case "stream":
         return "ask for what a generator yields by `stream`, and for what any other function returns by `call`"
+      case "limit":
+        return "give it the key of an earlier one, whose place it takes; or broadcast it with `remember: false`"
       case "reentry":
         return "give Python what it needs before it asks, add workers, or let the callback call another pool"
     }

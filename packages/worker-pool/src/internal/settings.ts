@@ -135,6 +135,7 @@ const Options = Schema.Struct({
   }).pipe(Schema.withDecodingDefault(Effect.succeed({}))),
   limits: counts,
   maxSessions: whole(1, 10_000_000, 10_000),
+  maxBroadcasts: whole(1, 10_000, 100),
   startTimeout: millis(30_000),
   heartbeat: Schema.Struct({
     interval: millis(1_000),

@@ -1,25 +1,25 @@
 /**
  * The calls that wait, and which of them a worker takes next: the first by {@link FairQueue}, of those it may run. Calls of one session run
  * one at a time and in order, however many calls their worker runs at once; calls of a function with a limit wait beside the others while as
- * many of them run.
+ * many of them run. What is broadcast to a worker likewise runs one at a time and in order, and before all else.
  */
 import * as LinkedQueue from "../internal/LinkedQueue.ts"
 import type { Worker } from "../worker/Worker.ts"
 import * as FairQueue from "./FairQueue.ts"
+import * as Requests from "./Request.ts"
 import type { Request } from "./Request.ts"
-import type { Entry } from "./Sessions.ts"
 
 /** The calls that wait. Times are the milliseconds of the pool's timers. */
 export interface Backlog {
-  /** Whether the call would have to wait for another one of its session, or of its function. */
+  /** Whether the call would have to wait for another one of its lane, or of its function. */
   readonly mustWait: (request: Request) => boolean
   /** Puts a call among the others. */
   readonly add: (request: Request, now: number) => void
   /** Puts a call that was started back where it came from. */
   readonly putBack: (request: Request, now: number) => void
-  /** A call goes to its worker; its session is taken until {@link Backlog.finish}. */
+  /** A call goes to its worker; its lane is taken until {@link Backlog.finish}. */
   readonly start: (request: Request, now: number) => void
-  /** A call was answered, or its worker is gone: the next of its session, or of its function, may run. */
+  /** A call was answered, or its worker is gone: the next of its lane, or of its function, may run. */
   readonly finish: (request: Request) => void
   /** A call leaves without having run. */
   readonly remove: (request: Request) => void
@@ -50,8 +50,8 @@ export interface BacklogOptions {
   readonly limits: { readonly [target: string]: number }
 }
 
-/** The calls of one session: the one whose turn it is runs, or waits for room on the worker; the others wait for it. */
-interface Lane {
+/** The calls of one lane, such as a session: the one whose turn it is runs, or waits for room on the worker; the others wait for it. */
+interface Line {
   turn: Request | undefined
   readonly line: LinkedQueue.LinkedQueue<Request>
 }
@@ -77,18 +77,25 @@ export const make = (options: BacklogOptions): Backlog => {
     ])
   )
   const turns = new Map<Worker, Group>()
-  const lanes = new Map<Entry, Lane>()
+  /** What was broadcast and waits, by the worker it waits for. */
+  const broadcasts = new Map<Worker, Group>()
+  const lines = new Map<Requests.Lane, Line>()
   let size = 0
   // Since when there is a call that any worker may take.
   let since = 0
 
-  const limitOf = ({ session, target }: Request): Limited | undefined =>
-    session === undefined && limited.size > 0 ? limited.get(target) : undefined
+  const limitOf = (request: Request): Limited | undefined =>
+    limited.size > 0 && Requests.laneOf(request) === undefined ? limited.get(request.target) : undefined
 
-  const laneOf = (session: Entry): Lane =>
-    lanes.get(session) ?? added(lanes, session, { turn: undefined, line: LinkedQueue.make() })
+  const lineOf = (lane: Requests.Lane): Line =>
+    lines.get(lane) ?? added(lines, lane, { turn: undefined, line: LinkedQueue.make() })
 
-  const turnsOf = (worker: Worker): Group => turns.get(worker) ?? added(turns, worker, FairQueue.group())
+  const groupOf = (groups: Map<Worker, Group>, worker: Worker): Group =>
+    groups.get(worker) ?? added(groups, worker, FairQueue.group())
+
+  /** Where a call waits whose turn it is in its lane. */
+  const turnOf = ({ broadcast }: Request, { worker }: Requests.Lane): Group =>
+    groupOf(broadcast === undefined ? turns : broadcasts, worker)
 
   const sharedSize = (): number => {
     let count = free.size
@@ -97,7 +104,7 @@ export const make = (options: BacklogOptions): Backlog => {
   }
 
   const enter = (group: Group, request: Request, now: number): void => {
-    if (request.session === undefined && sharedSize() === 0) since = now
+    if (sharedSize() === 0 && Requests.laneOf(request) === undefined) since = now
     const { arrivedAt = now, key, order, priority } = request
     request.arrivedAt = arrivedAt
     const member = FairQueue.add(queue, group, { value: request, key, priority, arrivedAt, order }, now)
@@ -105,13 +112,13 @@ export const make = (options: BacklogOptions): Backlog => {
   }
 
   const endTurn = (request: Request): void => {
-    const { session } = request
-    const lane = session === undefined ? undefined : lanes.get(session)
-    if (session === undefined || lane === undefined || lane.turn !== request) return
-    const next = (lane.turn = LinkedQueue.shift(lane.line))
-    if (next === undefined) return void lanes.delete(session)
+    const lane = Requests.laneOf(request)
+    const own = lane === undefined ? undefined : lines.get(lane)
+    if (lane === undefined || own === undefined || own.turn !== request) return
+    const next = (own.turn = LinkedQueue.shift(own.line))
+    if (next === undefined) return void lines.delete(lane)
     // It came before others that wait for this worker already.
-    enter(turnsOf(session.worker), next, next.arrivedAt ?? 0)
+    enter(turnOf(next, lane), next, next.arrivedAt ?? 0)
   }
 
   const allOf = (groups: Iterable<Group>): Array<Request> => [...groups].flatMap(FairQueue.values)
@@ -126,41 +133,43 @@ export const make = (options: BacklogOptions): Backlog => {
   }
 
   const firstOf = (worker: Worker): FairQueue.Member<Request> | undefined => {
-    const own = turns.get(worker)
+    const told = broadcasts.get(worker)
+    const own = told === undefined || told.size === 0 ? turns.get(worker) : told
     return own === undefined ? undefined : FairQueue.first(own)
   }
 
   return {
     mustWait: (request) => {
-      const { session } = request
-      if (session !== undefined) return lanes.has(session)
+      const lane = Requests.laneOf(request)
+      if (lane !== undefined) return lines.has(lane)
       const own = limitOf(request)
       return own !== undefined && own.running >= own.limit
     },
     add: (request, now) => {
-      const { session } = request
+      const lane = Requests.laneOf(request)
       size++
-      if (session === undefined) return enter(limitOf(request)?.group ?? free, request, now)
-      const lane = laneOf(session)
-      if (lane.turn !== undefined) {
+      if (lane === undefined) return enter(limitOf(request)?.group ?? free, request, now)
+      const own = lineOf(lane)
+      if (own.turn !== undefined) {
         request.arrivedAt = now
-        request.place = { _tag: "Behind", node: LinkedQueue.push(lane.line, request) }
+        request.place = { _tag: "Behind", node: LinkedQueue.push(own.line, request) }
         return
       }
-      lane.turn = request
-      enter(turnsOf(session.worker), request, now)
+      own.turn = request
+      enter(turnOf(request, lane), request, now)
     },
     putBack: (request, now) => {
       enter(limitOf(request)?.group ?? free, request, now)
       size++
     },
     start: (request, now) => {
-      const { place, session } = request
+      const { place } = request
+      const lane = Requests.laneOf(request)
       if (place._tag === "Queued") {
         FairQueue.take(queue, place.member, now)
         size--
       }
-      if (session !== undefined) laneOf(session).turn = request
+      if (lane !== undefined) lineOf(lane).turn = request
       const own = limitOf(request)
       if (own !== undefined) own.running++
     },
@@ -178,7 +187,10 @@ export const make = (options: BacklogOptions): Backlog => {
       size--
       endTurn(request)
     },
-    next: (worker) => firstShared(firstOf(worker))?.value,
+    next: (worker) => {
+      const own = firstOf(worker)
+      return own?.value.broadcast === undefined ? firstShared(own)?.value : own.value
+    },
     nextOf: (worker) => firstOf(worker)?.value,
     hasNext: () => firstShared() !== undefined,
     waiting: () => {
@@ -189,15 +201,16 @@ export const make = (options: BacklogOptions): Backlog => {
     },
     shared: () => allOf(sharedGroups()),
     pinnedTo: (worker) => [
-      ...allOf([turnsOf(worker)]),
-      ...[...lanes].flatMap(([session, { line }]) =>
-        session.worker === worker ? LinkedQueue.values(line) : []
-      )
+      ...allOf([groupOf(broadcasts, worker), groupOf(turns, worker)]),
+      ...[...lines].flatMap(([lane, { line }]) => (lane.worker === worker ? LinkedQueue.values(line) : []))
     ],
-    forget: (worker) => void turns.delete(worker),
+    forget: (worker) => {
+      turns.delete(worker)
+      broadcasts.delete(worker)
+    },
     all: () => [
-      ...allOf([...sharedGroups(), ...turns.values()]),
-      ...[...lanes.values()].flatMap(({ line }) => LinkedQueue.values(line))
+      ...allOf([...sharedGroups(), ...broadcasts.values(), ...turns.values()]),
+      ...[...lines.values()].flatMap(({ line }) => LinkedQueue.values(line))
     ],
     size: () => size
   }

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import { DeadlineExceeded, PoolUnavailable, QueueFull, SessionError, stackless } from "../CallError.ts"
 import type { CallError } from "../CallError.ts"
 import type { Timers } from "../internal/Timers.ts"
+import type { End } from "../transport/Transport.ts"
 import type { Outcome, StreamAssignment } from "../worker/Assignment.ts"
 import type { Worker } from "../worker/Worker.ts"
 import * as WorkerState from "../worker/WorkerState.ts"
@@ -94,9 +95,9 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     }
     limitRun(request, now)
     assign(request, worker, now)
-    // Behind the others: of those with the same load, the one that was given a call last is the last to get one.
-    open.delete(worker)
-    if (WorkerState.isAvailable(worker.state())) open.add(worker)
+    // Behind the others: of those with the same load, the one that was given a call last is the last to get one. One that was never offered
+    // stays outside: what it runs makes it ready.
+    if (open.delete(worker) && WorkerState.isAvailable(worker.state())) open.add(worker)
   }
 
   const limitRun = (request: Request, now = timers.now()): void => {
@@ -121,6 +122,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       codec: request.codec,
       payload: request.payload(now),
       target: request.target,
+      isPreparation: request.isPreparation,
       callback: (name, args) =>
         options.callback(name, args, Reentry.enter(worker, request.session, request.target, request.waiting)),
       stream: streamOf(request),
@@ -170,7 +172,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     }
     backlog.add(request, timers.now())
     options.onWait()
-    if (alone && request.session === undefined) offerAhead()
+    if (alone && Requests.laneOf(request) === undefined) offerAhead()
     const left =
       request.deadline === undefined ? Number.POSITIVE_INFINITY : request.deadline.at - timers.now()
     // One timer is enough: whichever limit comes first ends the wait.
@@ -241,7 +243,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     // A session's call waits for its turn here, and those that came later with it.
     while (worker.spare() > 0) {
       const first = backlog.next(worker)
-      if (first === undefined || first.session !== undefined) return
+      if (first === undefined || Requests.laneOf(first) !== undefined) return
       sendAhead(first, worker)
     }
   }
@@ -269,9 +271,10 @@ export const make = (options: DispatcherOptions): Dispatcher => {
         const { length } = request.deadline
         return fail(request, () => exceeded(request, "waiting", length))
       }
-      if (request.session !== undefined) {
-        const { worker } = request.session
-        if (isGone(worker)) return fail(request, () => sessionLost(request))
+      const lane = Requests.laneOf(request)
+      if (lane !== undefined) {
+        const { worker } = lane
+        if (isGone(worker)) return fail(request, () => gone(request, worker))
         return worker.hasRoom() && !backlog.mustWait(request) ? run(request, worker) : enqueue(request)
       }
       const worker = leastLoaded()
@@ -291,7 +294,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     offer,
     retire: (worker) => {
       open.delete(worker)
-      for (const request of backlog.pinnedTo(worker)) fail(request, () => sessionLost(request))
+      for (const request of backlog.pinnedTo(worker)) fail(request, () => gone(request, worker))
       backlog.forget(worker)
     },
     setUnavailable: (error) => {
@@ -353,10 +356,15 @@ const poolClosed = (target: string): PoolUnavailable =>
     detail: "the pool is closed"
   })
 
-const sessionLost = (request: Request): SessionError =>
-  new SessionError({
-    reason: "lost",
-    key: request.session?.key ?? "",
-    target: request.target,
-    detail: "its worker is gone, and its state with it"
-  })
+/** The only worker that could have run it is gone. */
+const gone = (request: Request, worker: Worker): CallError =>
+  request.session === undefined
+    ? Requests.lost(request, worker.id, ENDED, "no", false)
+    : new SessionError({
+        reason: "lost",
+        key: request.session.key,
+        target: request.target,
+        detail: "its worker is gone, and its state with it"
+      })
+
+const ENDED: End = { reason: "exit", exitCode: null, signal: null, detail: "it ended before", stderr: "" }

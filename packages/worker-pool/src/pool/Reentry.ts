@@ -48,6 +48,10 @@ export const enter = (
   depth: (outer?.depth ?? 0) + 1
 })
 
+/** Places on a worker that are taken by calls that wait. */
+export const placesOn = (worker: Place, waiting: Waiting): number =>
+  count(waiting, (one) => one.worker === worker)
+
 /** Why a call would wait for itself; `undefined` if it would not. */
 export const refusal = (
   waiting: Waiting,
@@ -65,11 +69,7 @@ export const refusal = (
 ): string | undefined => {
   if (waiting.depth >= MAX_DEPTH)
     return `it is made from a callback within ${waiting.depth - 1} other callbacks, and no more are allowed`
-  const places = (takes: (waiting: Waiting) => boolean): number => {
-    let count = 0
-    for (let one: Waiting | undefined = waiting; one !== undefined; one = one.outer) if (takes(one)) count++
-    return count
-  }
+  const places = (takes: (waiting: Waiting) => boolean): number => count(waiting, takes)
   if (session === undefined) {
     const same = places((one) => one.session === undefined && one.target === target && pool.has(one.worker))
     if (same >= pool.limitOf(target))
@@ -80,7 +80,13 @@ export const refusal = (
   }
   if (places((one) => one.session === session) > 0)
     return "it is made from a callback that a call of the same session waits for"
-  return places(({ worker }) => worker === session.worker) >= pool.concurrency
+  return placesOn(session.worker, waiting) >= pool.concurrency
     ? `it is made from a callback that worker ${session.worker.id} waits for, on which its session lives`
     : undefined
+}
+
+const count = (waiting: Waiting, takes: (waiting: Waiting) => boolean): number => {
+  let found = 0
+  for (let one: Waiting | undefined = waiting; one !== undefined; one = one.outer) if (takes(one)) found++
+  return found
 }

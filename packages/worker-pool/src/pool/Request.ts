@@ -25,6 +25,11 @@ export interface Deadline {
   readonly length: number
 }
 
+/** Calls that only this worker can run, one after the other: those of a session, or what is broadcast to it. */
+export interface Lane {
+  readonly worker: Worker
+}
+
 /** A call on its way. */
 export interface Request {
   /** CALL, OPEN or CLOSE. */
@@ -36,6 +41,10 @@ export interface Request {
   readonly payload: (now: number) => Payload
   /** Its session, if it has one: only that one's worker can take it, when the calls of that session before it are done. */
   readonly session: Entry | undefined
+  /** With this it is broadcast to a worker: in order with what else is, and before the calls that wait for that worker. */
+  readonly broadcast?: Lane | undefined
+  /** It makes its worker ready to serve, rather than being served: it counts as no answered call. */
+  readonly isPreparation?: boolean | undefined
   /** The calls that wait for it, if it is made from a callback. */
   readonly waiting: Waiting | undefined
   readonly deadline: Deadline | undefined
@@ -70,6 +79,9 @@ export type Place =
   /** `id` is its number on the wire. */
   | { readonly _tag: "Running"; readonly worker: Worker; readonly id: number }
   | { readonly _tag: "Settled" }
+
+/** The calls it is in line with, on the only worker that can run it; `undefined` if any can. */
+export const laneOf = ({ broadcast, session }: Request): Lane | undefined => session ?? broadcast
 
 /** The places that carry nothing. */
 export const NEW: Place = { _tag: "New" }

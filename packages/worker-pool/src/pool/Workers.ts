@@ -31,6 +31,7 @@ import type { Observability } from "./Observability.ts"
 import * as Reload from "./Reload.ts"
 import * as Renewal from "./Renewal.ts"
 import * as Scaling from "./Scaling.ts"
+import type { Replay } from "./Replay.ts"
 import type { Sessions } from "./Sessions.ts"
 import * as Signatures from "./Signatures.ts"
 
@@ -63,6 +64,7 @@ export interface WorkersOptions {
   readonly roster: Roster
   readonly dispatcher: Dispatcher
   readonly sessions: Sessions
+  readonly replay: Replay
   readonly recoveries: Recoveries.Recoveries
   /** Starts the effects of callbacks. */
   readonly fork: Callbacks.Fork
@@ -74,7 +76,7 @@ export interface WorkersOptions {
  */
 export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { dispatcher, interpreter, observability, roster, sessions, settings, timers } = options
+    const { dispatcher, interpreter, observability, replay, roster, sessions, settings, timers } = options
     const { publish } = observability
     const preload = [...new Set([...settings.preload, ...settings.modules.map(({ name }) => name)])]
     const { connect, renew } = yield* transport(options, preload)
@@ -157,16 +159,20 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
       supervisor.retire(worker)
     }
 
-    // One that was being started when the others were replaced would be as old as they were.
+    // It is one of those that serve from the moment in which it knows all that they were told. One that was being started when the others
+    // were replaced would be as old as they were.
     const start = (slot: number, life: number): Effect.Effect<Worker.Worker, StartError, Scope.Scope> =>
       Effect.gen(function* () {
         const generation = renewal.generation()
         const own = yield* Scope.fork(yield* Effect.scope)
         const worker = yield* Scope.provide(prepared(slot, life), own)
-        if (generation === renewal.generation()) {
+        const serves = yield* replay.admit(worker, () => {
+          if (generation !== renewal.generation()) return false
           renewal.onStarted(worker)
-          return worker
-        }
+          if (isAlive(worker.state())) roster.set(worker.id, worker)
+          return true
+        })
+        if (serves) return worker
         yield* Scope.close(own, Exit.void)
         return yield* start(slot, life)
       })
@@ -204,6 +210,7 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
           if (worker !== undefined && !isAlive(to)) onEnding(worker)
         },
         onRoom: (worker) => {
+          if (roster.get(worker.id) !== worker) return
           renewal.look(worker)
           dispatcher.offer(worker)
         },
@@ -236,10 +243,10 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
       breaker,
       start: (slot, life, recovers) => (recovers ? replace(slot, life) : start(slot, life)),
       onReady: (worker) => {
-        roster.set(worker.id, worker)
         exports = worker.exports
         publish(() => ready(worker))
         watchCircuit()
+        if (!roster.has(worker.id)) return
         sessions.add(worker)
         dispatcher.setUnavailable(undefined)
         dispatcher.offer(worker)

@@ -31,6 +31,8 @@ export interface Assignment {
   readonly payload: Payload
   /** What is called, for messages. */
   readonly target: string
+  /** It makes the worker ready to serve: it counts as no answered call. */
+  readonly isPreparation?: boolean | undefined
   /** Runs what it calls back. */
   readonly callback: Callbacks.Run
   /** With this the call is a stream. */

@@ -31,7 +31,7 @@ export interface Worker {
   readonly exports: Exports
   readonly state: () => WorkerState.WorkerState
   readonly pid: () => number | undefined
-  /** Calls it has answered. */
+  /** Calls it has answered, without those that made it ready. */
   readonly served: () => number
   /** Calls it was given and has not answered, cancelled ones included. */
   readonly load: () => number
@@ -241,7 +241,8 @@ export const make = (options: WorkerOptions): Effect.Effect<Worker, StartError, 
       if (outcome._tag === "NotBegun") calls.remove(call)
       else {
         calls.finish(call)
-        if (call.begun && ++served === 1) Deferred.doneUnsafe(answered, Effect.void)
+        const counts = call.begun && call.assignment.isPreparation !== true
+        if (counts && ++served === 1) Deferred.doneUnsafe(answered, Effect.void)
       }
       callbacks.end(call.id)
       if (calls.size() < options.concurrency) move("room")

@@ -55,6 +55,7 @@ const mocked = <A>(
         "app:frozen": Behaviour.frozen(),
         "app:die": Behaviour.exit(3),
         "app:killed": Behaviour.signal("SIGSEGV"),
+        "app:once": Behaviour.inTurn([Behaviour.reply(1), Behaviour.raise("OSError", "no room")]),
         "app:garbage": Behaviour.garbage(),
         "app:ask": Behaviour.callback("again", [], (value) => Behaviour.reply(value)),
         "app:Thing": () => ({ get: () => 1 })
@@ -154,6 +155,13 @@ const table = {
       started: "maybe",
       error: mocked({}, (pool) => pool.call("app:items")),
       says: /generator|stream/
+    },
+    limit: {
+      ...invalid,
+      error: mocked({ maxBroadcasts: 1 }, (pool) =>
+        Effect.andThen(pool.broadcast("app:once"), pool.broadcast("app:ok"))
+      ),
+      says: /1 broadcasts are remembered.*remember: false/s
     },
     reentry: {
       ...invalid,
@@ -308,8 +316,16 @@ const table = {
     },
     replay: {
       ...start,
-      error: startsBy(Start.refused("replay", "cannot be told what was broadcast")),
-      says: /broadcast/
+      error: mocked({}, (pool) =>
+        Effect.gen(function* () {
+          const events = yield* record(pool)
+          yield* pool.broadcast("app:once", [], { key: "model" })
+          yield* inAMinute(Effect.exit(pool.call("app:die")))
+          const failed = events.find((event) => event._tag === "StartFailed")
+          return yield* failed?._tag === "StartFailed" ? failed.error : Effect.void
+        })
+      ),
+      says: /failed at what was broadcast: app:once.*OSError: no room/s
     },
     cancelled: {
       ...start,
