@@ -5,7 +5,9 @@ import type { CallError, PoolEvent } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as Scope from "effect/Scope"
+import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
+import process from "node:process"
 import { fileURLToPath } from "node:url"
 
 /** The folder of `sample.py`. */
@@ -14,6 +16,15 @@ export const fixtures: string = fileURLToPath(new URL("./fixtures", import.meta.
 /** A pool of real workers that can import `sample`. */
 export const pool = (options: WorkerPool.Options = {}) =>
   WorkerPool.make({ size: 1, pythonPath: [fixtures], output: "ignore", ...options })
+
+/** A Python that has numpy: that of the other tests, that of the `PATH`, or the system's, to which a package manager adds it. */
+export const pythonWithNumpy = (): string | undefined =>
+  [process.env["FIREWEED_PYTHON"] ?? "", "python3", "/usr/bin/python3"].find(
+    (name) => name !== "" && hasNumpy(name)
+  )
+
+const hasNumpy = (python: string): boolean =>
+  spawnSync(python, ["-c", "import sys; assert sys.version_info >= (3, 9); import numpy"]).status === 0
 
 /** An empty folder, for as long as the scope is open. */
 export const folder: Effect.Effect<string, never, Scope.Scope> = Effect.orDie(

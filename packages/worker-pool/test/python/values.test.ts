@@ -6,11 +6,9 @@ import type { WorkerPool } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Buffer } from "node:buffer"
-import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
-import process from "node:process"
 import { chance, difference, generator, keyText } from "../protocol/pickle/values.ts"
-import { pool } from "../support.ts"
+import { pool, pythonWithNumpy } from "../support.ts"
 
 noLeaks()
 
@@ -119,9 +117,6 @@ const refusalOf = (target: string, args: ReadonlyArray<unknown>) =>
     if (error._tag !== "InvalidCall") throw error
     return error
   })
-
-const hasNumpy = (python: string): boolean =>
-  spawnSync(python, ["-c", "import sys; assert sys.version_info >= (3, 9); import numpy"]).status === 0
 
 /** What JSON carries, by chance. */
 const jsonGenerator = (seed: number) => {
@@ -555,10 +550,7 @@ it.live("an argument of a class that comes with the module of the target, which 
 )
 
 describe("numpy", () => {
-  // That of the other tests if it has numpy, else the system's, to which a package manager adds it.
-  const python = [process.env["FIREWEED_PYTHON"] ?? "", "python3", "/usr/bin/python3"].find(
-    (name) => name !== "" && hasNumpy(name)
-  )
+  const python = pythonWithNumpy()
   const NdArrays = { result: Schema.Array(Schema.instanceOf(Py.NdArray)) }
 
   /** The test, or what holds where no Python has numpy. */

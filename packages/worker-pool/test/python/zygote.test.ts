@@ -11,7 +11,7 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
-import { folder, isRunning, pool, record, until, whole } from "../support.ts"
+import { folder, isRunning, pool, pythonWithNumpy, record, until, whole } from "../support.ts"
 
 noLeaks()
 
@@ -87,19 +87,15 @@ describe("forked workers", () => {
 
   it.live("draw numbers of their own", () =>
     Effect.gen(function* () {
-      const numpy = yield* Effect.scoped(
-        Effect.flatMap(pool(), (workers) => workers.call("preloaded:has_numpy"))
-      )
-      const workers = yield* forked({
-        size: 4,
-        preload: numpy === true ? ["random", "numpy.random", "preloaded"] : ["random", "preloaded"]
-      })
+      const python = pythonWithNumpy()
+      const preload = ["random", ...(python === undefined ? [] : ["numpy.random"]), "preloaded"]
+      const workers = yield* forked({ size: 4, python, preload })
       const events = yield* record(workers)
       const sessions = yield* eachWorker(workers, 4)
       const Drawn = Schema.Struct({ random: Schema.Finite, numpy: Schema.optionalKey(Schema.Finite) })
       const drawn = yield* Effect.forEach(sessions, (one) => one.call("chance", [], { result: Drawn }))
       assert.strictEqual(new Set(drawn.map(({ random }) => random)).size, 4)
-      if (numpy === true) assert.strictEqual(new Set(drawn.map((one) => one.numpy)).size, 4)
+      if (python !== undefined) assert.strictEqual(new Set(drawn.map((one) => one.numpy)).size, 4)
       // numpy has a library with threads, which ends them when it is told of a fork.
       assert.isFalse(events.some((event) => event._tag === "ForkRefused"))
     })
