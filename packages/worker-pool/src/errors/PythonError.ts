@@ -45,10 +45,13 @@ const PythonErrorBase: Base<
  * @category errors
  */
 export class PythonError extends PythonErrorBase {
-  // Whatever makes one, a decoder too, passes what the class takes.
+  // Whatever makes one, a decoder too, passes what the class takes; one by one, as what Deno derives for JSR cannot spread them.
   // @effect-diagnostics-next-line overriddenSchemaConstructor:off
-  constructor(...args: ConstructorParameters<typeof PythonErrorBase>) {
-    super(...args)
+  constructor(
+    fields: ConstructorParameters<typeof PythonErrorBase>[0],
+    options?: ConstructorParameters<typeof PythonErrorBase>[1]
+  ) {
+    super(fields, options)
     Object.defineProperty(this, "stack", STACK)
   }
   /** What failed, for `@fireweed/retry`. */

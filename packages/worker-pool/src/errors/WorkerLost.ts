@@ -39,10 +39,13 @@ const WorkerLostBase: Base<
  * @category errors
  */
 export class WorkerLost extends WorkerLostBase {
-  // Whatever makes one, a decoder too, passes what the class takes.
+  // Whatever makes one, a decoder too, passes what the class takes; one by one, as what Deno derives for JSR cannot spread them.
   // @effect-diagnostics-next-line overriddenSchemaConstructor:off
-  constructor(...args: ConstructorParameters<typeof WorkerLostBase>) {
-    super(...args)
+  constructor(
+    fields: ConstructorParameters<typeof WorkerLostBase>[0],
+    options?: ConstructorParameters<typeof WorkerLostBase>[1]
+  ) {
+    super(fields, options)
     if (this.diagnosis !== undefined && this.diagnosis.stack !== "")
       Object.defineProperty(this, "stack", STACK)
   }
