@@ -1,4 +1,5 @@
 /** The options of one call, checked: a program without types must hear of a misspelt one, too. */
+import * as Predicate from "effect/Predicate"
 import { closest } from "../internal/closest.ts"
 import type { CallOptions } from "./Pool.ts"
 
@@ -10,6 +11,10 @@ export const RESTART: ReadonlyArray<string> = ["timeout", "signal"]
 export const METHOD: ReadonlyArray<string> = [...SESSION, "result"]
 /** What may be said of a call. */
 export const FUNCTION: ReadonlyArray<string> = [...METHOD, "idempotent"]
+/** What may be said of a stream. */
+export const STREAM: ReadonlyArray<string> = [...SESSION, "idempotent", "credit"]
+/** What may be said of a stream of a session's method. */
+export const METHOD_STREAM: ReadonlyArray<string> = [...SESSION, "credit"]
 /** What may be said of a map. */
 export const MAP: ReadonlyArray<string> = [...FUNCTION, "each", "chunk", "concurrency"]
 
@@ -18,32 +23,49 @@ export const read = (
   who: string,
   target: unknown,
   args: unknown = [],
-  options: CallOptions = {},
+  options: CallOptions & { readonly result?: unknown } = {},
   allowed: ReadonlyArray<string>
 ) => {
-  const refuse = (what: string): never => {
-    throw new TypeError(`${who}: ${what}`)
-  }
   if (typeof target !== "string")
-    refuse(`the target must be text such as "module:function", not ${nameOf(target)}`)
-  if (!Array.isArray(args)) refuse(`args must be an array, not ${nameOf(args)}`)
-  if (typeof options !== "object" || options === null)
-    refuse(`options must be an object, not ${nameOf(options)}`)
-  const { idempotent, kwargs, signal, timeout } = options
+    refuse(who, `the target must be text such as "module:function", not ${nameOf(target)}`)
+  if (!Array.isArray(args)) refuse(who, `args must be an array, not ${nameOf(args)}`)
+  expectObject(who, "options", options)
+  const { idempotent, kwargs, result, signal, timeout } = options
   for (const name of Object.keys(options)) {
     if (allowed.includes(name)) continue
     const near = closest(name, allowed)
-    refuse(`there is no option ${name}${near.length === 0 ? "" : `; is it ${near.join(" or ")}?`}`)
+    refuse(who, `there is no option ${name}${near.length === 0 ? "" : `; is it ${near.join(" or ")}?`}`)
   }
+  if (kwargs !== undefined) expectObject(who, "kwargs", kwargs)
+  if (idempotent !== undefined && typeof idempotent !== "boolean")
+    refuse(who, `idempotent must be true or false, not ${nameOf(idempotent)}`)
+  if (result !== undefined && typeof result !== "function")
+    refuse(who, `result must be a function, not ${nameOf(result)}`)
   if (
     timeout !== undefined &&
     !(typeof timeout === "number" && timeout >= 0 && timeout < Number.POSITIVE_INFINITY)
   )
-    refuse(`timeout must be a number of milliseconds, not ${String(timeout)}`)
+    refuse(
+      who,
+      `timeout must be a number of milliseconds, not ${typeof timeout === "object" ? nameOf(timeout) : String(timeout)}`
+    )
   if (signal !== undefined && !(signal instanceof AbortSignal))
-    refuse(`signal must be an AbortSignal, not ${nameOf(signal)}`)
+    refuse(who, `signal must be an AbortSignal, not ${nameOf(signal)}`)
   return { signal, call: { kwargs, idempotent, deadline: timeout } }
 }
 
-const nameOf = (value: unknown): string =>
-  value === null ? "null" : Array.isArray(value) ? "an array" : typeof value
+/** Throws a `TypeError` for what has no names with values: nothing, a function, an array, a `Map`. */
+export const expectObject = (who: string, what: string, value: unknown): void => {
+  if (typeof value !== "object" || value === null || Predicate.isIterable(value))
+    refuse(who, `${what} must be an object, not ${nameOf(value)}`)
+}
+
+const refuse = (who: string, what: string): never => {
+  throw new TypeError(`${who}: ${what}`)
+}
+
+const nameOf = (value: unknown): string => {
+  if (value === null) return "null"
+  if (Array.isArray(value)) return "an array"
+  return value instanceof Map ? "a Map" : typeof value
+}

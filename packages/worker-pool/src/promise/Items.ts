@@ -17,9 +17,31 @@ export const make = <A, E>(stream: Stream.Stream<A, E>, signal?: AbortSignal): I
   return {
     [Symbol.asyncIterator]: () => {
       const iterator = items[Symbol.asyncIterator]()
-      return signal === undefined ? iterator : abortable(iterator, signal)
+      return inOrder(signal === undefined ? iterator : abortable(iterator, signal))
     },
     toArray: () => run(Stream.runCollect(stream), signal)
+  }
+}
+
+/** Answers one `next` after the other, as a generator does; Effect's iterator gives those that are asked for at once the same item. */
+const inOrder = <A>(items: AsyncIterator<A>): AsyncIterator<A> => {
+  let before: Promise<unknown> | undefined
+  const close = async (): Promise<IteratorResult<A>> => (await items.return?.()) ?? DONE
+  return {
+    next: () => {
+      const next = before === undefined ? items.next() : before.then(() => items.next())
+      const forget = (): void => {
+        if (before === settled) before = undefined
+      }
+      const settled: Promise<unknown> = next.then(forget, forget)
+      before = settled
+      return next
+    },
+    return: close,
+    throw: async (error) => {
+      await close()
+      throw error
+    }
   }
 }
 

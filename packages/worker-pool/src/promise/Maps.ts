@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Stream from "effect/Stream"
+import { messageOf } from "../internal/thrown.ts"
 import type { Source } from "../pool/Source.ts"
 import type { Target, WorkerPool } from "../WorkerPool.ts"
 import * as CallOption from "./CallOption.ts"
@@ -51,8 +52,7 @@ const readBy = (read: (value: unknown) => unknown): Schema.Codec<unknown, unknow
       decode: SchemaGetter.transformEffect((value) =>
         Effect.tryPromise({
           try: async () => read(value),
-          catch: (error) =>
-            new SchemaIssue.InvalidValue({ message: error instanceof Error ? error.message : String(error) })
+          catch: (error) => new SchemaIssue.InvalidValue({ message: messageOf(error) })
         })
       ),
       encode: SchemaGetter.passthrough()

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { InvalidCall } from "../CallError.ts"
+import { messageOf } from "../internal/thrown.ts"
 import type { Callback, Options } from "../Options.ts"
 import type { PoolEvent } from "../PoolEvent.ts"
 import type { Exports } from "../protocol/Export.ts"
@@ -201,7 +202,9 @@ export interface Pool extends AsyncDisposable {
  * ```
  */
 export const createPool = async (options: PoolOptions = {}): Promise<Pool> => {
+  CallOption.expectObject("createPool", "options", options)
   const { callbacks, closeOnSignals: listens = false, modules, ...rest } = options
+  if (callbacks !== undefined) CallOption.expectObject("createPool", "callbacks", callbacks)
   if (typeof listens !== "boolean") throw new TypeError("createPool: closeOnSignals must be true or false")
   if ("preload" in rest) throw new TypeError("createPool: preload is called modules here")
   const scope = Scope.makeUnsafe()
@@ -277,7 +280,10 @@ const callers = (
   who: string,
   { call, stream }: Pick<WorkerPool.WorkerPool, "call" | "stream">
 ): Pick<Pool, "call" | "stream"> => {
-  const allowed = who === "session" ? CallOption.METHOD : CallOption.FUNCTION
+  const [allowed, streamed] =
+    who === "session"
+      ? [CallOption.METHOD, CallOption.METHOD_STREAM]
+      : [CallOption.FUNCTION, CallOption.STREAM]
 
   function callPromise<A>(
     target: Target,
@@ -295,8 +301,12 @@ const callers = (
     options: Partial<CheckedCallOptions<unknown>> = {}
   ): Promise<unknown> {
     const read = CallOption.read(`${who}.call`, target, args, options, allowed)
-    const value = await run(call(target, args, read.call), read.signal)
-    return options.result === undefined ? value : parse(target, options.result, value)
+    const value = call(target, args, read.call)
+    const { result } = options
+    return run(
+      result === undefined ? value : Effect.flatMap(value, (value) => parse(target, result, value)),
+      read.signal
+    )
   }
 
   function items<A = unknown>(
@@ -309,22 +319,25 @@ const callers = (
     args: ReadonlyArray<unknown> = [],
     options: StreamOptions = {}
   ): Items<unknown> {
-    const read = CallOption.read(`${who}.stream`, target, args, options, [...allowed, "credit"])
+    const read = CallOption.read(`${who}.stream`, target, args, options, streamed)
     return AsyncItems.make(stream(target, args, { ...read.call, credit: options.credit }), read.signal)
   }
 
   return { call: callPromise, stream: items }
 }
 
-const parse = async <A>(target: string, read: (value: unknown) => A, value: unknown): Promise<Awaited<A>> => {
-  try {
-    return await read(value)
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    const detail = `the result is not what was asked for: ${why}`
-    throw new InvalidCall({ reason: "result", target, detail, started: "maybe" })
-  }
-}
+const parse = (
+  target: string,
+  read: (value: unknown) => unknown,
+  value: unknown
+): Effect.Effect<unknown, InvalidCall> =>
+  Effect.tryPromise({
+    try: async () => read(value),
+    catch: (error) => {
+      const detail = `the result is not what was asked for: ${messageOf(error)}`
+      return new InvalidCall({ reason: "result", target, detail, started: "maybe" })
+    }
+  })
 
 const wrapAll = (callbacks: { readonly [name: string]: Callback }): { readonly [name: string]: Callback } =>
   Object.fromEntries(

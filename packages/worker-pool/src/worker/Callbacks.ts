@@ -6,7 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as Predicate from "effect/Predicate"
+import { messageOf, typeOf } from "../internal/thrown.ts"
 import * as Codec from "../protocol/Codec.ts"
 import * as Frames from "../protocol/Frame.ts"
 import type { Frame, Outgoing } from "../protocol/Frame.ts"
@@ -120,17 +120,3 @@ const MALFORMED = "a CALLBACK that cannot be read"
 
 // The functions are the user's, typed loosely: an effect that needs a service that is not there fails when it asks for it.
 const isEffect = (u: unknown): u is Effect.Effect<unknown, unknown> => Effect.isEffect(u)
-
-const typeOf = (error: unknown): string => {
-  if (Predicate.hasProperty(error, "_tag") && typeof error._tag === "string") return error._tag
-  return error instanceof Error ? error.name : "Error"
-}
-
-const messageOf = (error: unknown): string => {
-  if (error instanceof Error) return error.message
-  return typeof error === "string"
-    ? error
-    : Predicate.hasProperty(error, "message")
-      ? String(error.message)
-      : ""
-}
