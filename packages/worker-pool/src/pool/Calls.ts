@@ -177,7 +177,7 @@ export const prepare = (options: {
           priority,
           arrivedAt: undefined,
           place: Requests.NEW,
-          timers: []
+          timer: undefined
         }
       },
       // A session's state may have changed: only its user knows whether a call can be repeated.

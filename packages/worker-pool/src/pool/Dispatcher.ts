@@ -80,7 +80,13 @@ export const make = (options: DispatcherOptions): Dispatcher => {
   const leave = (request: Request): void => {
     backlog.remove(request)
     request.place = Requests.SETTLED
-    for (const timer of request.timers) timers.cancel(timer)
+    unlimit(request)
+  }
+
+  const unlimit = (request: Request): void => {
+    if (request.timer === undefined) return
+    timers.cancel(request.timer)
+    request.timer = undefined
   }
 
   const fail = (request: Request, build: () => CallError): void =>
@@ -89,10 +95,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
   const run = (request: Request, worker: Worker): void => {
     const now = timers.now()
     backlog.start(request, now)
-    if (request.timers.length > 0) {
-      for (const timer of request.timers) timers.cancel(timer)
-      request.timers = []
-    }
+    unlimit(request)
     limitRun(request, now)
     assign(request, worker, now)
     // Behind the others: of those with the same load, the one that was given a call last is the last to get one. One that was never offered
@@ -107,12 +110,10 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     )
     if (left === Number.POSITIVE_INFINITY) return
     const length = request.deadline?.length ?? request.runLimit
-    request.timers.push(
-      timers.after(left, () => {
-        stop(request)
-        fail(request, () => exceeded(request, "running", length))
-      })
-    )
+    request.timer = timers.after(left, () => {
+      stop(request)
+      fail(request, () => exceeded(request, "running", length))
+    })
   }
 
   const assign = (request: Request, worker: Worker, now: number): void => {
@@ -178,22 +179,20 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     // One timer is enough: whichever limit comes first ends the wait.
     const patience = request.patient ? Number.POSITIVE_INFINITY : options.timeout
     if (Math.min(patience, left) === Number.POSITIVE_INFINITY) return
-    request.timers.push(
-      timers.after(Math.min(patience, left), () => {
-        if (hasBegun(request)) return limitRun(request)
-        stop(request)
-        fail(request, () =>
-          left <= patience && request.deadline !== undefined
-            ? exceeded(request, "waiting", request.deadline.length)
-            : new QueueFull({
-                reason: "timeout",
-                target: request.target,
-                queued: backlog.size(),
-                waited: Duration.millis(patience)
-              })
-        )
-      })
-    )
+    request.timer = timers.after(Math.min(patience, left), () => {
+      if (hasBegun(request)) return limitRun(request)
+      stop(request)
+      fail(request, () =>
+        left <= patience && request.deadline !== undefined
+          ? exceeded(request, "waiting", request.deadline.length)
+          : new QueueFull({
+              reason: "timeout",
+              target: request.target,
+              queued: backlog.size(),
+              waited: Duration.millis(patience)
+            })
+      )
+    })
   }
 
   const someoneLives = (): boolean => {

@@ -67,7 +67,8 @@ export interface Request {
   /** When it began to wait, in milliseconds of the pool's timers; `undefined` if it never did. */
   arrivedAt: number | undefined
   place: Place
-  timers: Array<Timer>
+  /** Ends its wait, or its run. */
+  timer: Timer | undefined
 }
 
 /** Where a call stands. */

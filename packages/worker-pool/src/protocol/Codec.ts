@@ -96,7 +96,7 @@ export const pickle: Codec = {
     if ("_tag" in encoded) return encoded
     const { buffers, pieces } = encoded
     // What is known only later is put on the stack of the same pickle: its last opcode goes, and a pair is made of the two.
-    const open = [...pieces.slice(0, -1), (pieces.at(-1) ?? EMPTY).subarray(0, -1)]
+    const open = pieces.with(pieces.length - 1, (pieces.at(-1) ?? EMPTY).subarray(0, -1))
     return {
       size: lengthOf(pieces) + lengthOf(buffers),
       payload: (options) => ({ pieces: [...open, pickledOptions(options)], buffers })

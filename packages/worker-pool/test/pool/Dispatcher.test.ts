@@ -185,7 +185,7 @@ const setUp = (
         priority: more.priority ?? 0,
         arrivedAt: undefined,
         place: Requests.NEW,
-        timers: []
+        timer: undefined
       }
       dispatcher.submit(request)
       return request
