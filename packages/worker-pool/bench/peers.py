@@ -91,6 +91,34 @@ def multiprocessing_pool():
             print("done", flush=True)
 
 
+def multiprocessing_map():
+    """For each line, one function over that many items, as a list."""
+    from multiprocessing import Pool
+
+    with Pool(1) as pool:
+        for line in sys.stdin:
+            pool.map(math.sqrt, range(int(line)), 1000)
+            print("done", flush=True)
+
+
+def multiprocessing_imap():
+    """For each line, one function over that many items, one result after the other."""
+    from multiprocessing import Pool
+
+    with Pool(1) as pool:
+        for line in sys.stdin:
+            for _ in pool.imap(math.sqrt, range(int(line)), 1000):
+                pass
+            print("done", flush=True)
+
+
+def json_batches():
+    """A request is a line `[items]`, and so is the answer, with what the function gives for each: a batch, made by hand."""
+    for line in sys.stdin.buffer:
+        sys.stdout.buffer.write(json.dumps([math.sqrt(item) for item in json.loads(line)]).encode() + b"\n")
+        sys.stdout.buffer.flush()
+
+
 def process_pool_executor():
     from concurrent.futures import ProcessPoolExecutor
 

@@ -77,6 +77,41 @@ export const streamed =
   (pool: WorkerPool.WorkerPool, n: number): Effect.Effect<unknown, unknown> =>
     Stream.runDrain(pool.stream("itertools:repeat", [["item", 7], n], { credit }))
 
+/** The items of a map, one when it is asked for. */
+function* numbers(n: number): Generator<number> {
+  for (let item = 0; item < n; item++) yield item
+}
+
+/** A function over so many items. */
+export const mapped =
+  (options: WorkerPool.MapOptions = {}) =>
+  (pool: WorkerPool.WorkerPool, n: number): Effect.Effect<unknown, unknown> =>
+    Stream.runDrain(pool.map("math:sqrt", numbers(n), options))
+
+/** Items in batches of 1,000, each a line of JSON there and back, one after the other. */
+export const jsonBatches = (name: string): Subject => {
+  let peer: Lines | undefined
+  return {
+    name,
+    setup: () => {
+      peer = open("json_batches")
+    },
+    run: (n) =>
+      new Promise((resolve) => {
+        const next = (from: number): void => {
+          if (from >= n) return resolve()
+          const batch = Array.from({ length: Math.min(1_000, n - from) }, (_, index) => from + index)
+          peer?.ask(JSON.stringify(batch), (line) => {
+            JSON.parse(line)
+            next(from + batch.length)
+          })
+        }
+        next(0)
+      }),
+    teardown: () => peer?.close()
+  }
+}
+
 /** The same items as lines of JSON, with nothing that holds Python back. */
 export const jsonItems = (name: string): Subject => {
   let child: ChildProcess | undefined

@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import * as Errors from "./CallError.ts"
 import type { CallError, Started } from "./CallError.ts"
 import type { Base } from "./errors/Base.ts"
+import { printedBy, stackOf } from "./errors/printed.ts"
 
 const MapErrorBase: Base<
   MapError,
@@ -15,12 +16,22 @@ const MapErrorBase: Base<
     readonly count: Schema.Finite
     readonly reason: Schema.Codec<CallError, unknown>
   }
-> = Schema.TaggedError<MapError>()("MapError", {
-  target: Schema.String,
-  index: Schema.Finite,
-  count: Schema.Finite,
-  reason: Errors.CallError
-})
+> = printedBy(
+  Schema.TaggedError<MapError>()("MapError", {
+    target: Schema.String,
+    index: Schema.Finite,
+    count: Schema.Finite,
+    reason: Errors.CallError
+  }),
+  ({ count, index, reason, stack }: MapErrorFields) =>
+    `${stack} { index: ${index}, count: ${count}, reason: '${reason._tag} ${reason.reason}', started: '${reason.started}' }`
+)
+
+interface MapErrorFields extends Error {
+  readonly index: number
+  readonly count: number
+  readonly reason: CallError
+}
 
 /**
  * A map has come to an item without a result. The results of all items before `index` were given, and none after it, so that a program can
@@ -47,6 +58,12 @@ const MapErrorBase: Base<
  * @category errors
  */
 export class MapError extends MapErrorBase {
+  // Whatever makes one, a decoder too, passes what the class takes.
+  // @effect-diagnostics-next-line overriddenSchemaConstructor:off
+  constructor(...args: ConstructorParameters<typeof MapErrorBase>) {
+    super(...args)
+    if (isTraced(this.reason)) Object.defineProperty(this, "stack", STACK)
+  }
   /** What failed, for `@fireweed/retry`. */
   get category(): CallError["category"] {
     return this.reason.category
@@ -68,3 +85,12 @@ export class MapError extends MapErrorBase {
     return this.count === 1 ? `item ${this.index}` : `items ${this.index} to ${this.index + this.count - 1}`
   }
 }
+
+/** Whether it is known where in Python it was. */
+const isTraced = (reason: CallError): boolean =>
+  reason._tag === "PythonError" || (reason._tag === "WorkerLost" && (reason.diagnosis?.stack ?? "") !== "")
+
+const STACK = stackOf<MapError>(({ reason }) => {
+  if (reason._tag === "PythonError") return reason.traceback
+  return reason._tag === "WorkerLost" ? (reason.diagnosis?.stack ?? "") : ""
+})

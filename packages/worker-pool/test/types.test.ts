@@ -1,7 +1,7 @@
 /** What the compiler knows of modules described by `PythonModule`. */
 import { assert, it } from "@effect/vitest"
 import { PythonModule, WorkerPool } from "@fireweed/worker-pool"
-import type { CallError } from "@fireweed/worker-pool"
+import type { CallError, MapError } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -35,11 +35,18 @@ const Other = PythonModule.make("other", { f: PythonModule.fn({ success: Schema.
 class Pool extends WorkerPool.Service<Pool>()("test/Pool", { modules: [Analysis, Other] }) {}
 
 /** Never run: it is for the compiler. */
-const calls = (analysis: PythonModule.Client<typeof Analysis>) => {
+const calls = (
+  analysis: PythonModule.Client<typeof Analysis>,
+  broken: Stream.Stream<{}, "broken", Scope.Scope>
+) => {
   const score = analysis.score({ rows: [{ at: new Date() }] }, { deadline: "1 second", idempotent: false })
   same<typeof score, Effect.Effect<number, CallError.CallError>>()
   const ping = analysis.ping()
   same<typeof ping, Effect.Effect<unknown, CallError.CallError>>()
+  const scores = analysis.score.map([{ rows: [{ at: new Date() }] }], { chunk: 3 })
+  same<typeof scores, Stream.Stream<number, MapError.MapError>>()
+  const pings = analysis.ping.map(broken)
+  same<typeof pings, Stream.Stream<unknown, MapError.MapError | "broken", Scope.Scope>>()
   const walk = analysis.walk({}, { credit: 3 })
   same<typeof walk, Stream.Stream<string, CallError.CallError>>()
   const open = analysis.Index("key", { name: "n" }, { deadline: "1 second" })
@@ -84,6 +91,12 @@ const calls = (analysis: PythonModule.Client<typeof Analysis>) => {
     analysis.ping({ a: 1 }),
     // @ts-expect-error keyword arguments are arguments
     analysis.score({ rows: [] }, { kwargs: {} }),
+    // @ts-expect-error each item has all arguments
+    analysis.score.map([{ weight: 1 }]),
+    // @ts-expect-error what an item is, is described
+    analysis.score.map([], { each: "item" }),
+    // @ts-expect-error a stream is one call
+    analysis.walk.map,
     // @ts-expect-error a session has a key
     analysis.Index({ name: "n" }),
     // @ts-expect-error there is no such function
@@ -93,6 +106,31 @@ const calls = (analysis: PythonModule.Client<typeof Analysis>) => {
 
 it("the compiler knows arguments, results, items, methods and errors", () => {
   assert.isFunction(calls)
+})
+
+/** Never run, either. */
+const maps = (pool: WorkerPool.WorkerPool, source: Stream.Stream<string, "broken", Scope.Scope>) => {
+  const untyped = pool.map("m:f", [1, "2"])
+  same<typeof untyped, Stream.Stream<unknown, MapError.MapError>>()
+  const typed = pool.map("m:f", new Set([1]), { result: Schema.Date, chunk: 10, each: "item", priority: 3 })
+  same<typeof typed, Stream.Stream<Date, MapError.MapError>>()
+  const streamed = pool.map("m:f", source, { result: Schema.Int })
+  same<typeof streamed, Stream.Stream<number, MapError.MapError | "broken", Scope.Scope>>()
+  return [
+    untyped,
+    typed,
+    streamed,
+    // @ts-expect-error a number is nothing to map over
+    pool.map("m:f", 3),
+    // @ts-expect-error there is no such option
+    pool.map("m:f", [], { chunks: 3 }),
+    // @ts-expect-error the results of a map have no credit
+    pool.map("m:f", [], { credit: 3 })
+  ]
+}
+
+it("the compiler knows what a map gives, and what may go wrong with it", () => {
+  assert.isFunction(maps)
 })
 
 it("the service of a pool has the clients of its modules under the last part of their names", () => {

@@ -5,11 +5,21 @@ import { NodeInspectSymbol } from "effect/Inspectable"
  * A class of errors whose instances are printed by `console.log` and `util.inspect`, of Node and of Deno, as their stack and what a program decides
  * by. Effect's own errors are printed as their fields, without a message.
  */
-export const printed = <Class extends { readonly prototype: Told }>(errors: Class): Class => {
+export const printed = <Class extends { readonly prototype: Told }>(errors: Class): Class =>
+  printedBy(
+    errors,
+    ({ reason, stack, started }: Told) => `${stack} { reason: '${reason}', started: '${started}' }`
+  )
+
+/** The same for errors that are printed as that text. */
+export const printedBy = <E extends Error, Class extends { readonly prototype: E }>(
+  errors: Class,
+  text: (error: E) => string
+): Class => {
   Object.defineProperty(errors.prototype, NodeInspectSymbol, {
     configurable: true,
-    value(this: Told): string {
-      return `${this.stack} { reason: '${this.reason}', started: '${this.started}' }`
+    value(this: E): string {
+      return text(this)
     }
   })
   return errors

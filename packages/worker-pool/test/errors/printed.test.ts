@@ -1,6 +1,6 @@
 /** What is printed of an error says all of it: what happened, to whom, where in Python, and what to do. */
 import { assert, describe, it } from "@effect/vitest"
-import { CallError } from "@fireweed/worker-pool"
+import { CallError, MapError } from "@fireweed/worker-pool"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -50,6 +50,9 @@ const hung = (stack: string): CallError.WorkerLost =>
     stderr: "",
     diagnosis: { state: "gil-held", stack }
   })
+
+const failed = (reason: CallError.CallError): MapError.MapError =>
+  CallError.stackless(() => new MapError.MapError({ target: "rows:score", index: 7, count: 1, reason }))
 
 describe("an error of Python", () => {
   it("is printed with its traceback, and what a program decides by", () => {
@@ -141,3 +144,24 @@ row 3`
     assert.strictEqual(code, 1)
   })
 )
+
+describe("an error of a map", () => {
+  it("is printed as its reason is, with its item", () => {
+    assert.strictEqual(
+      inspect(failed(raised())),
+      `MapError: item 7: ${HEADLINE.replace("PythonError: ", "")}\n${TRACEBACK} { index: 7, count: 1, reason: 'PythonError raised', started: 'maybe' }`
+    )
+    assert.include(inspect(failed(hung("File app.py, line 3"))), "File app.py, line 3 { index: 7")
+  })
+
+  it("without a place in Python it is one line", () => {
+    const reason = CallError.stackless(
+      () => new CallError.InvalidCall({ reason: "target", target: "f", detail: "no f", started: "no" })
+    )
+    assert.strictEqual(inspect(failed(reason)).split("\n").length, 1)
+    assert.match(
+      inspect(failed(reason)),
+      /^MapError: item 7: f: no f; .*\{ index: 7, count: 1, reason: 'InvalidCall target'/
+    )
+  })
+})

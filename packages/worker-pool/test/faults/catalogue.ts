@@ -4,6 +4,7 @@ import { death } from "./death.ts"
 import { exceptions } from "./exceptions.ts"
 import type { Fault, Section } from "./Fault.ts"
 import { hangs } from "./hangs.ts"
+import { maps } from "./maps.ts"
 import { noise } from "./noise.ts"
 import { protocol } from "./protocol.ts"
 import { selfHarm } from "./selfHarm.ts"
@@ -20,6 +21,7 @@ export const calls: ReadonlyArray<Section<Fault>> = [
   protocol,
   selfHarm,
   streams,
+  maps,
   callbacks
 ]
 

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import {
   createPool,
   InvalidCall,
+  MapError,
   PoolUnavailable,
   PythonError,
   StartError
@@ -239,6 +240,116 @@ describe("stream", () => {
       controller.abort("enough")
       assert.strictEqual(await waiting, "enough")
       assert.strictEqual(await next, "enough")
+    }))
+})
+
+const slowly = async function* (): AsyncGenerator<number> {
+  yield 16
+  await Promise.resolve()
+  yield 25
+}
+
+describe("map", () => {
+  it("gives the results in order, of items from any iterable", () =>
+    withPool(async (pool) => {
+      assert.deepStrictEqual(await pool.map<number>("math:sqrt", [1, 4, 9]).toArray(), [1, 2, 3])
+      assert.deepStrictEqual(
+        await pool.map("builtins:len", new Set(["a", "bc"]), { chunk: 2 }).toArray(),
+        [1, 2]
+      )
+      assert.deepStrictEqual(await pool.map("math:sqrt", slowly(), { concurrency: 1 }).toArray(), [4, 5])
+      const calls = [{ args: [[1, 2]], kwargs: { weight: 3 } }, { args: [[5]] }]
+      assert.deepStrictEqual(await pool.map("analysis:score", calls, { each: "call" }).toArray(), [9, 5])
+    }))
+
+  it("takes no more items than it needs, and closes them", () =>
+    withPool(async (pool) => {
+      const ends: Array<string> = []
+      const endless = function* () {
+        try {
+          for (let n = 0; ; n++) yield n
+        } finally {
+          ends.push("sync")
+        }
+      }
+      const later = async function* () {
+        try {
+          for (let n = 0; ; n++) yield n
+        } finally {
+          ends.push("async")
+        }
+      }
+      for (const items of [endless(), later()]) {
+        const seen: Array<number> = []
+        for await (const root of pool.map<number>("math:sqrt", items)) if (seen.push(root) === 5) break
+        assert.deepStrictEqual(seen, [0, 1, Math.SQRT2, Math.sqrt(3), 2])
+      }
+      assert.deepStrictEqual(ends, ["sync", "async"])
+    }))
+
+  it("rejects with the index and the reason, after the results before it", () =>
+    withPool(async (pool) => {
+      const seen: Array<unknown> = []
+      const loop = async (): Promise<void> => {
+        for await (const root of pool.map("math:sqrt", [1, 4, -1, 9], { chunk: 4 })) seen.push(root)
+      }
+      const error = await rejection(loop())
+      assert.instanceOf(error, MapError)
+      assert.instanceOf(error.reason, PythonError)
+      assert.deepStrictEqual([seen, error.index, error.count], [[1, 2], 2, 1])
+    }))
+
+  it("rejects with what its items throw, or reject with", () =>
+    withPool(async (pool) => {
+      const thrown = new Error("mine")
+      const throws = function* () {
+        yield 1
+        throw thrown
+      }
+      const rejects = async function* () {
+        yield 1
+        throw thrown
+      }
+      for (const items of [throws(), rejects()])
+        assert.strictEqual(await rejection(pool.map("math:sqrt", items).toArray()), thrown)
+    }))
+
+  it("reads each result, and tells which one it cannot read", () =>
+    withPool(async (pool) => {
+      const roots: Array<number> = await pool.map("math:sqrt", [1, 4], { result: number }).toArray()
+      assert.deepStrictEqual(roots, [1, 2])
+      const read = async (value: unknown): Promise<string> => `read ${number(value)}`
+      assert.deepStrictEqual(await pool.map("math:sqrt", [1], { result: read }).toArray(), ["read 1"])
+      const error = await rejection(pool.map("builtins:str", [1, 2], { result: number }).toArray())
+      assert.instanceOf(error, MapError)
+      assert.deepStrictEqual([error.index, error.reason.reason], [0, "result"])
+      assert.include(error.message, "no number")
+    }))
+
+  it("is cancelled by its signal and its timeout", () =>
+    withPool(async (pool) => {
+      const controller = new AbortController()
+      const waiting = rejection(pool.map("analysis:nap", [60], { signal: controller.signal }).toArray())
+      await untilRunning(pool)
+      controller.abort("enough")
+      assert.strictEqual(await waiting, "enough")
+      assert.strictEqual(await pool.call("analysis:where"), "analysis")
+      const late = await rejection(pool.map("analysis:nap", [60], { timeout: 50 }).toArray())
+      assert.instanceOf(late, MapError)
+      assert.strictEqual(late.reason._tag, "DeadlineExceeded")
+    }))
+
+  it("refuses what makes no sense", () =>
+    withPool(async (pool) => {
+      const loosely = (...args: ReadonlyArray<unknown>): unknown => Reflect.apply(pool.map, undefined, args)
+      assert.throws(() => loosely("math:sqrt", 7), /pool.map: the items must be iterable, not number/)
+      assert.throws(() => loosely("math:sqrt", null), /not null/)
+      assert.throws(
+        () => loosely("math:sqrt", [], { chunks: 2 }),
+        /pool.map: there is no option chunks; is it chunk/
+      )
+      assert.throws(() => loosely(7, []), /pool.map: the target/)
+      assert.instanceOf(await rejection(pool.map("math:sqrt", [1], { chunk: 0 }).toArray()), TypeError)
     }))
 })
 

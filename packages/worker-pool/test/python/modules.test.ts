@@ -72,6 +72,48 @@ class Pool extends WorkerPool.Service<Pool>()("test/Pool", {
 }) {}
 
 describe("the calls of a described module", () => {
+  it.live(
+    "of one function with many arguments send each by name or by position, and decode what comes back",
+    () =>
+      Effect.gen(function* () {
+        const { described } = yield* Pool
+        const scores = described.score.map([
+          { rows: [{ value: 1 }] },
+          { rows: [{ value: 2 }, { value: 3 }], weight: 2 },
+          { rows: [] }
+        ])
+        assert.deepStrictEqual(yield* Stream.runCollect(scores), [1, 10, 0])
+        const powers = Stream.map(Stream.range(1, 4), (exponent) => ({ base: 2, exponent }))
+        assert.deepStrictEqual(
+          yield* Stream.runCollect(described.power.map(powers, { chunk: 3 })),
+          [2, 4, 8, 16]
+        )
+        assert.deepStrictEqual(yield* Stream.runCollect(described.nothing.map([{}, {}])), [
+          undefined,
+          undefined
+        ])
+      }).pipe(Effect.provide(Pool.layer))
+  )
+
+  it.live(
+    "of one function with many arguments tell which of them cannot be sent, or what came back wrong",
+    () =>
+      Effect.gen(function* () {
+        const { described } = yield* Pool
+        const given: Array<number> = []
+        const rows = JSON.parse('[{"rows":[{"value":1}]},{"rows":[]},{"rows":[{"valu":1}]},{"rows":[]}]')
+        const sent = yield* Effect.flip(
+          Stream.runForEach(described.score.map(rows, { chunk: 4 }), (score) =>
+            Effect.sync(() => given.push(score))
+          )
+        )
+        assert.deepStrictEqual([given, sent.index, sent.count, sent.started], [[1, 0], 2, 1, "no"])
+        assert.match(sent.message, /item 2: described:score: args are not what is described/)
+        const came = yield* Effect.flip(Stream.runDrain(described.wrong.map([{}])))
+        assert.deepStrictEqual([came.index, came.reason.reason], [0, "result"])
+      }).pipe(Effect.provide(Pool.layer))
+  )
+
   it.live("send arguments by name or by position, and decode what comes back", () =>
     Effect.gen(function* () {
       const { described, pool } = yield* Pool

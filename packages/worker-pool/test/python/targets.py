@@ -379,6 +379,15 @@ async def later(value, seconds=0):
     return value
 
 
+async def evaluate_later(source):
+    await later(None)
+    return evaluate(source)
+
+
+async def sleep_later(seconds):
+    return await later("slept", seconds)
+
+
 def generate():
     yield 1
 
