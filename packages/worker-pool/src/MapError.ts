@@ -58,10 +58,13 @@ interface MapErrorFields extends Error {
  * @category errors
  */
 export class MapError extends MapErrorBase {
-  // Whatever makes one, a decoder too, passes what the class takes.
+  // Whatever makes one, a decoder too, passes what the class takes; one by one, as what Deno derives for JSR cannot spread them.
   // @effect-diagnostics-next-line overriddenSchemaConstructor:off
-  constructor(...args: ConstructorParameters<typeof MapErrorBase>) {
-    super(...args)
+  constructor(
+    fields: ConstructorParameters<typeof MapErrorBase>[0],
+    options?: ConstructorParameters<typeof MapErrorBase>[1]
+  ) {
+    super(fields, options)
     if (isTraced(this.reason)) Object.defineProperty(this, "stack", STACK)
   }
   /** What failed, for `@fireweed/retry`. */
