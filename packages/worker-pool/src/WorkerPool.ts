@@ -21,15 +21,18 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { MapError } from "./MapError.ts"
+import { MapError } from "./MapError.ts"
 import type { CallError, StartError } from "./CallError.ts"
 import * as Places from "./internal/places.ts"
 import { decode } from "./internal/settings.ts"
 import * as Timers from "./internal/Timers.ts"
 import type { Options } from "./Options.ts"
+import * as Admission from "./pool/Admission.ts"
+import type { Drained } from "./pool/Admission.ts"
 import * as Broadcasts from "./pool/Broadcast.ts"
 import type { Answer, BroadcastOptions, CheckedBroadcastOptions } from "./pool/Broadcast.ts"
 import * as Callbacks from "./pool/Callbacks.ts"
@@ -64,6 +67,7 @@ import * as Sweep from "./transport/Sweep.ts"
 
 export type { Callback, Hook, Options } from "./Options.ts"
 export type { Export, Exports, Parameter, Signature } from "./protocol/Export.ts"
+export type { Drained } from "./pool/Admission.ts"
 export type { Answer, BroadcastOptions, CheckedBroadcastOptions } from "./pool/Broadcast.ts"
 export type { CallOptions, CheckedCallOptions } from "./pool/Calls.ts"
 export type { CheckedMapOptions, MapOptions } from "./pool/Maps.ts"
@@ -209,6 +213,29 @@ export interface WorkerPool {
   readonly restart: (options?: {
     readonly timeout?: Duration.Input | undefined
   }) => Effect.Effect<void, StartError>
+  /**
+   * Takes nothing new from now on (`PoolUnavailable`, reason `draining`), and waits until what is in hand has come to its end: calls that run
+   * or wait, streams, and sessions, whose calls are still made until their scopes close. Answers how many there were, and how many are left after
+   * `timeout` (30 seconds by default). The scope's end then has nothing to break off.
+   *
+   * ```ts
+   * import { WorkerPool } from "@fireweed/worker-pool"
+   * import * as Effect from "effect/Effect"
+   * import * as Fiber from "effect/Fiber"
+   *
+   * const program = Effect.gen(function* () {
+   *   const pool = yield* WorkerPool.make({ size: 1 })
+   *   const call = yield* Effect.forkChild(pool.call("time:sleep", [0.1]), { startImmediately: true })
+   *   const drained = yield* pool.drain({ timeout: "10 seconds" })
+   *   yield* Fiber.join(call)
+   *   return drained
+   * })
+   *
+   * const { abandoned, completed } = await Effect.runPromise(Effect.scoped(program))
+   * if (completed !== 1 || abandoned !== 0) throw new Error("expected one that is done, and none that is left")
+   * ```
+   */
+  readonly drain: (options?: { readonly timeout?: Duration.Input | undefined }) => Effect.Effect<Drained>
   /**
    * What Python exposes by `@fireweed.expose` in modules that are imported before a worker is ready, with its signatures: that of the worker
    * that got ready last.
@@ -398,6 +425,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       publish
     })
     const invoke = Calls.make(prepare, dispatcher, watch)
+    const admission = Admission.make()
     const openStream = Streams.make(prepare, dispatcher, watch)
     const openMap = Maps.make({
       prepare,
@@ -430,7 +458,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       args: ReadonlyArray<unknown> = [],
       options: Partial<CheckedCallOptions<unknown>> = {}
     ): Effect.Effect<unknown, CallError> {
-      return invoke({ kind: Kind.Request.call, target, label: target }, args, options)
+      return admission.call(target, invoke({ kind: Kind.Request.call, target, label: target }, args, options))
     }
 
     function stream<A>(
@@ -448,7 +476,8 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       args: ReadonlyArray<unknown> = [],
       options: Partial<CheckedStreamOptions<unknown>> = {}
     ): Stream.Stream<unknown, CallError> {
-      return openStream({ kind: Kind.Request.call, target, label: target }, args, options)
+      const items = openStream({ kind: Kind.Request.call, target, label: target }, args, options)
+      return admission.stream(target, items, identity)
     }
 
     function map<A, E = never, R = never>(
@@ -466,7 +495,11 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       items: Source<E, R>,
       options: Partial<CheckedMapOptions<unknown>> = {}
     ): Stream.Stream<unknown, MapError | E, R> {
-      return openMap(target, items, options)
+      return admission.stream(
+        target,
+        openMap(target, items, options),
+        (reason) => new MapError({ target, index: 0, count: 0, reason })
+      )
     }
 
     function broadcast<A>(
@@ -484,8 +517,20 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       args: ReadonlyArray<unknown> = [],
       options: Partial<CheckedBroadcastOptions<unknown>> = {}
     ): Effect.Effect<ReadonlyArray<Answer<unknown>>, CallError> {
-      return tellAll(target, args, options)
+      return admission.call(target, tellAll(target, args, options))
     }
+
+    const openSession = SessionHandle.opener({
+      invoke,
+      openStream,
+      sessions,
+      dispatcher,
+      timers,
+      patience: settings.queue.timeout,
+      closeTimeout: settings.shutdownTimeout,
+      fork,
+      publish
+    })
 
     return {
       [TypeId]: TypeId,
@@ -493,19 +538,12 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       stream,
       map,
       broadcast,
-      session: SessionHandle.opener({
-        invoke,
-        openStream,
-        sessions,
-        dispatcher,
-        timers,
-        patience: settings.queue.timeout,
-        closeTimeout: settings.shutdownTimeout,
-        fork,
-        publish
-      }),
+      session: (key, target, args, options) =>
+        admission.scoped(target, openSession(key, target, args, options)),
       restart: ({ timeout = "30 seconds" } = {}) =>
         Effect.suspend(() => workers.restart(Duration.toMillis(Duration.fromInputUnsafe(timeout)))),
+      drain: ({ timeout = "30 seconds" } = {}) =>
+        Effect.suspend(() => admission.drain(Duration.toMillis(Duration.fromInputUnsafe(timeout)))),
       exports: Effect.sync(workers.exports),
       recoveries: { active: recoveries.active, ended: recoveries.ended, cancel: recoveries.cancel },
       events: observability.events,

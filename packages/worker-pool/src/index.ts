@@ -1,5 +1,6 @@
 export * as Alerts from "./Alerts.ts"
 export * as CallError from "./CallError.ts"
+export * as Fallback from "./Fallback.ts"
 export * as MapError from "./MapError.ts"
 export type * as PoolEvent from "./PoolEvent.ts"
 export * as Py from "./Py.ts"

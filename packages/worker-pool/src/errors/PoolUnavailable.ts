@@ -8,14 +8,14 @@ const PoolUnavailableBase: Base<
   PoolUnavailable,
   "PoolUnavailable",
   {
-    readonly reason: Schema.Literals<readonly ["closed", "crash-loop"]>
+    readonly reason: Schema.Literals<readonly ["closed", "draining", "crash-loop"]>
     readonly target: Schema.String
     readonly retryAfter: Schema.Duration
     readonly detail: Schema.String
   }
 > = printed(
   Schema.TaggedError<PoolUnavailable>()("PoolUnavailable", {
-    reason: Schema.Literals(["closed", "crash-loop"]),
+    reason: Schema.Literals(["closed", "draining", "crash-loop"]),
     target: Schema.String,
     retryAfter: Schema.Duration,
     detail: Schema.String
@@ -23,8 +23,8 @@ const PoolUnavailableBase: Base<
 )
 
 /**
- * No worker can serve: the pool is closed, or its workers die one after the other and the circuit breaker holds back the next start for
- * `retryAfter`. The call never ran.
+ * No worker can serve: the pool is closed, or drained before that, or its workers die one after the other and the circuit breaker holds back
+ * the next start for `retryAfter`. The call never ran.
  *
  * @category errors
  */
@@ -39,9 +39,14 @@ export class PoolUnavailable extends PoolUnavailableBase {
   }
   /** What to do. */
   get hint(): string {
-    return this.reason === "closed"
-      ? "keep the pool's scope open for as long as it is used"
-      : `see why the workers die; the pool tries again in ${Duration.format(this.retryAfter)}`
+    switch (this.reason) {
+      case "closed":
+        return "keep the pool's scope open for as long as it is used"
+      case "draining":
+        return "a retry is safe, in another pool"
+      case "crash-loop":
+        return `see why the workers die; the pool tries again in ${Duration.format(this.retryAfter)}`
+    }
   }
   /** What happened, to whom. */
   override get message(): string {

@@ -5,10 +5,12 @@ import type { CallOptions } from "./Pool.ts"
 
 /** What may be said of a session. */
 export const SESSION: ReadonlyArray<string> = ["kwargs", "timeout", "signal"]
-/** What may be said of a restart. */
+/** What may be said of a restart, or of a drain. */
 export const RESTART: ReadonlyArray<string> = ["timeout", "signal"]
 /** What may be said of a call of a session's method. */
 export const METHOD: ReadonlyArray<string> = [...SESSION, "result"]
+/** What may be said of a broadcast. */
+export const BROADCAST: ReadonlyArray<string> = [...METHOD, "key", "remember"]
 /** What may be said of a call. */
 export const FUNCTION: ReadonlyArray<string> = [...METHOD, "idempotent"]
 /** What may be said of a stream. */
@@ -41,17 +43,19 @@ export const read = (
     refuse(who, `idempotent must be true or false, not ${nameOf(idempotent)}`)
   if (result !== undefined && typeof result !== "function")
     refuse(who, `result must be a function, not ${nameOf(result)}`)
-  if (
-    timeout !== undefined &&
-    !(typeof timeout === "number" && timeout >= 0 && timeout < Number.POSITIVE_INFINITY)
-  )
-    refuse(
-      who,
-      `timeout must be a number of milliseconds, not ${typeof timeout === "object" ? nameOf(timeout) : String(timeout)}`
-    )
+  if (timeout !== undefined) millis(who, "timeout", timeout)
   if (signal !== undefined && !(signal instanceof AbortSignal))
     refuse(who, `signal must be an AbortSignal, not ${nameOf(signal)}`)
   return { signal, call: { kwargs, idempotent, deadline: timeout } }
+}
+
+/** Throws a `TypeError` unless it is a number of milliseconds. */
+export const millis = (who: string, name: string, value: number): number => {
+  if (typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY) return value
+  return refuse(
+    who,
+    `${name} must be a number of milliseconds, not ${typeof value === "object" ? nameOf(value) : String(value)}`
+  )
 }
 
 /** Throws a `TypeError` for what has no names with values: nothing, a function, an array, a `Map`. */

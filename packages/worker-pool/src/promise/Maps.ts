@@ -46,7 +46,7 @@ const sourceOf = (items: Mapped): Source<unknown> => {
 }
 
 /** A schema of what a function reads, which throws, or rejects, if it cannot. */
-const readBy = (read: (value: unknown) => unknown): Schema.Codec<unknown, unknown> =>
+export const readBy = (read: (value: unknown) => unknown): Schema.Codec<unknown, unknown> =>
   Schema.Unknown.pipe(
     Schema.decodeTo(Schema.Unknown, {
       decode: SchemaGetter.transformEffect((value) =>

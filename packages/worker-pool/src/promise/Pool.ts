@@ -5,12 +5,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { InvalidCall } from "../CallError.ts"
+import type { CallError } from "../CallError.ts"
 import { messageOf } from "../internal/thrown.ts"
 import type { Callback, Options } from "../Options.ts"
 import type { PoolEvent } from "../PoolEvent.ts"
 import type { Exports } from "../protocol/Export.ts"
-import type { Snapshot, Target } from "../WorkerPool.ts"
+import type { Drained, EndedRecovery, Recovery, Snapshot, Target } from "../WorkerPool.ts"
 import * as WorkerPool from "../WorkerPool.ts"
+import * as Broadcasts from "./Broadcasts.ts"
 import * as CallOption from "./CallOption.ts"
 import type { Items } from "./Items.ts"
 import * as AsyncItems from "./Items.ts"
@@ -84,6 +86,33 @@ export interface CheckedMapOptions<A> extends MapOptions {
   /** Reads each result, or throws: then the map rejects with `MapError`, whose reason is `InvalidCall`, reason `result`. */
   readonly result: (value: unknown) => A
 }
+
+/** Options of one broadcast. */
+export interface BroadcastOptions extends Pick<CallOptions, "kwargs" | "signal"> {
+  /**
+   * Time for all of it, in milliseconds. Then a worker that is still busy is told of as `DeadlineExceeded`; what is remembered it does all the
+   * same, as the next thing. Default: no limit.
+   */
+  readonly timeout?: number | undefined
+  /** It takes the place of the one of the same key. Default: none, and it is remembered beside all others. */
+  readonly key?: string | undefined
+  /**
+   * Whether workers that come later do it, too. If not, an earlier one of the same key is forgotten. Default: true, unless it fails on all
+   * workers, by what it raised.
+   */
+  readonly remember?: boolean | undefined
+}
+
+/** Options of a broadcast that checks its results. */
+export interface CheckedBroadcastOptions<A> extends BroadcastOptions {
+  /** Reads each result, or throws: then the worker's answer is `InvalidCall`, reason `result`. */
+  readonly result: (value: unknown) => A
+}
+
+/** What came of a broadcast on one worker. */
+export type Answer<A> =
+  | { readonly worker: string; readonly status: "fulfilled"; readonly value: A }
+  | { readonly worker: string; readonly status: "rejected"; readonly reason: CallError }
 
 /** Options of a session. */
 export interface SessionOptions extends Omit<CallOptions, "idempotent"> {}
@@ -166,6 +195,43 @@ export interface Pool extends AsyncDisposable {
     options?: SessionOptions
   ) => Promise<Session>
   /**
+   * Calls a function on every worker, beside its other calls, and tells what each said. It is remembered, and done again by each worker that
+   * comes later, before that one serves.
+   *
+   * ```ts
+   * import { createPool } from "@fireweed/worker-pool/promise"
+   *
+   * const pool = await createPool({ size: 2 })
+   * const answers = await pool.broadcast("random:seed", [42], { key: "seed" })
+   * const number = await pool.call("random:randrange", [1_000])
+   * await pool.close()
+   * if (number !== 654 || answers.some(({ status }) => status === "rejected")) throw new Error("expected 654")
+   * ```
+   */
+  readonly broadcast: {
+    <A>(
+      target: Target,
+      args: ReadonlyArray<unknown>,
+      options: CheckedBroadcastOptions<A>
+    ): Promise<ReadonlyArray<Answer<Awaited<A>>>>
+    <A = unknown>(
+      target: Target,
+      args?: ReadonlyArray<unknown>,
+      options?: BroadcastOptions
+    ): Promise<ReadonlyArray<Answer<A>>>
+  }
+  /** Workers that are replaced: those under way, the last hundred, and a way to cancel one. */
+  readonly recoveries: {
+    readonly active: () => ReadonlyArray<Recovery>
+    readonly ended: () => ReadonlyArray<EndedRecovery>
+    readonly cancel: (id: number) => boolean
+  }
+  /**
+   * Takes nothing new from now on (`PoolUnavailable`, reason `draining`), and resolves when what is in hand has come to its end, or after `timeout`
+   * milliseconds (30,000 by default): calls, streams, and sessions, which go on until they are closed. Tells how many there were, and how many are left.
+   */
+  readonly drain: (options?: Pick<CallOptions, "timeout" | "signal">) => Promise<Drained>
+  /**
    * Replaces all workers by new ones, one after the other, the successor first; no call fails for it. What a worker has not done within `timeout`
    * milliseconds (30,000 by default) is lost with it. An aborted `signal` stops it after the worker it is at. Rejects with `StartError` where a worker cannot be started; the others go on.
    */
@@ -178,9 +244,9 @@ export interface Pool extends AsyncDisposable {
   readonly exports: () => Exports
   /**
    * Refuses new calls, closes sessions, lets idle workers leave, and kills those that run something. Any number of times; resolves when
-   * nothing is left.
+   * nothing is left. With `drain` it first waits so many milliseconds for what is in hand, as {@link Pool.drain} does; that counts the first time.
    */
-  readonly close: () => Promise<void>
+  readonly close: (options?: { readonly drain?: number | undefined }) => Promise<void>
 }
 
 /**
@@ -222,13 +288,17 @@ export const createPool = async (options: PoolOptions = {}): Promise<Pool> => {
   const pool = await run(Effect.onError(started, (cause) => Scope.close(scope, Exit.failCause(cause))))
 
   let closing: Promise<void> | undefined
-  const close = (): Promise<void> => {
-    closing ??= run(Effect.andThen(Scope.close(sessions, Exit.void), Scope.close(scope, Exit.void))).finally(
-      forget
-    )
+  const close = (options?: { readonly drain?: number | undefined }): Promise<void> => {
+    const drain = options?.drain
+    const drained =
+      drain === undefined
+        ? Effect.void
+        : pool.drain({ timeout: CallOption.millis("pool.close", "drain", drain) })
+    const closed = Effect.andThen(Scope.close(sessions, Exit.void), Scope.close(scope, Exit.void))
+    closing ??= run(Effect.andThen(drained, closed)).finally(forget)
     return closing
   }
-  const forget = listens ? closeOnSignals(close) : () => {}
+  const forget = listens ? closeOnSignals(() => close()) : () => {}
 
   return {
     ...callers("pool", pool),
@@ -251,6 +321,16 @@ export const createPool = async (options: PoolOptions = {}): Promise<Pool> => {
       )
       return handle(session, own)
     },
+    broadcast: Broadcasts.make(pool),
+    recoveries: {
+      active: () => Effect.runSync(pool.recoveries.active),
+      ended: () => Effect.runSync(pool.recoveries.ended),
+      cancel: (id) => Effect.runSync(pool.recoveries.cancel(id))
+    },
+    drain: async (drainOptions) => {
+      const { call, signal } = CallOption.read("pool.drain", "", [], drainOptions, CallOption.RESTART)
+      return run(pool.drain(call.deadline === undefined ? {} : { timeout: call.deadline }), signal)
+    },
     restart: async (restartOptions) => {
       const { call, signal } = CallOption.read("pool.restart", "", [], restartOptions, CallOption.RESTART)
       await run(pool.restart(call.deadline === undefined ? {} : { timeout: call.deadline }), signal)
@@ -259,7 +339,7 @@ export const createPool = async (options: PoolOptions = {}): Promise<Pool> => {
     snapshot: () => Effect.runSync(pool.snapshot),
     exports: () => Effect.runSync(pool.exports),
     close,
-    [Symbol.asyncDispose]: close
+    [Symbol.asyncDispose]: () => close()
   }
 }
 

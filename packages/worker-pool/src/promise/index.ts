@@ -24,9 +24,15 @@ export type { CallError } from "../CallError.ts"
 export { MapError } from "../MapError.ts"
 export * as Py from "../Py.ts"
 export type { Items } from "./Items.ts"
+export { AllFailed } from "../Fallback.ts"
+export type { Answer as FallbackAnswer } from "../Fallback.ts"
+export { withFallback } from "./fallback.ts"
 export { createPool } from "./Pool.ts"
 export type {
+  Answer,
+  BroadcastOptions,
   CallOptions,
+  CheckedBroadcastOptions,
   CheckedCallOptions,
   CheckedMapOptions,
   MapOptions,

@@ -239,6 +239,13 @@ const table = {
       ),
       says: /closed/
     },
+    draining: {
+      category: "circuit",
+      severity: "major",
+      started: "no",
+      error: mocked({}, (pool) => Effect.andThen(pool.drain(), pool.call("app:ok"))),
+      says: /drained.*in another pool/
+    },
     "crash-loop": {
       category: "circuit",
       severity: "major",

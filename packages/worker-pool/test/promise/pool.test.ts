@@ -405,6 +405,62 @@ describe("callbacks", () => {
   })
 })
 
+describe("broadcast", () => {
+  it("tells what each worker said, and the one that comes later", () =>
+    withPool(
+      async (pool) => {
+        const answers = await pool.broadcast("random:seed", [42], { key: "seed", timeout: 10_000 })
+        assert.isAtLeast(answers.length, 1)
+        assert.deepStrictEqual(
+          answers.map(({ status }) => status),
+          answers.map(() => "fulfilled")
+        )
+        await rejection(pool.call("os:_exit", [1]))
+        assert.strictEqual(await pool.call("random:randrange", [1_000]), 654)
+        const [refused] = await pool.broadcast("analysis:fail", ["bad row"])
+        assert.isTrue(refused?.status === "rejected" && refused.reason instanceof PythonError)
+        const [parsed] = await pool.broadcast("analysis:where", [], { remember: false, result: number })
+        assert.isTrue(parsed?.status === "rejected" && parsed.reason instanceof InvalidCall)
+      },
+      { size: 1 }
+    ))
+
+  it("refuses what makes no sense by name", () =>
+    withPool(async (pool) => {
+      for (const [options, name] of [
+        [{ key: "" }, "key"],
+        [{ remember: "yes" }, "remember"],
+        [{ timeout: -1 }, "timeout"],
+        [{ idempotent: true }, "idempotent"]
+      ] as const) {
+        const error = await rejection(
+          Reflect.apply(pool.broadcast, undefined, ["analysis:where", [], options])
+        )
+        assert.instanceOf(error, TypeError)
+        assert.include(String(error), name)
+      }
+    }))
+})
+
+describe("drain", () => {
+  it("lets what is in hand come to its end, refuses what is new, and tells what is left", () =>
+    withPool(async (pool) => {
+      const slow = pool.call("time:sleep", [0.2])
+      const draining = pool.drain({ timeout: 30_000 })
+      const refused = await rejection(pool.call("analysis:where"))
+      assert.isTrue(refused instanceof PoolUnavailable && refused.reason === "draining")
+      assert.deepStrictEqual(await draining, { completed: 1, abandoned: 0 })
+      await slow
+    }))
+
+  it("comes before the end, if close is told so", async () => {
+    const pool = await createPool({ size: 1, output: "ignore" })
+    const slow = pool.call("time:sleep", [0.2])
+    await pool.close({ drain: 30_000 })
+    assert.isNull(await slow)
+  })
+})
+
 describe("close", () => {
   it("is the same promise each time, ends the workers, and refuses what comes after", async () => {
     const pool = await createPool({

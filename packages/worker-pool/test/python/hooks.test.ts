@@ -117,7 +117,7 @@ describe("teardown", () => {
     })
   )
 
-  it.live("is ended when it takes longer than shutdownTimeout", () =>
+  it.live("D79 is ended when it takes longer than shutdownTimeout", () =>
     Effect.gen(function* () {
       const before = Date.now()
       yield* Effect.scoped(hooked({ teardown: "hooked:linger", shutdownTimeout: "200 millis" }))

@@ -10,7 +10,7 @@ import { existsSync } from "node:fs"
 import { createInterface } from "node:readline"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
-import { isRunning, pool, until } from "../support.ts"
+import { isRunning, pool, record, until, whole } from "../support.ts"
 
 noLeaks()
 
@@ -33,6 +33,40 @@ describe("D61 when the scope of a pool closes", () => {
     })
   )
 })
+
+it.live("D79 a pool closes in time, whatever its workers ignore", () =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const workers = yield* Scope.provide(
+      pool({
+        size: 3,
+        start: "spawn",
+        shutdownTimeout: "500 millis",
+        teardown: { target: "time:sleep", args: [60] }
+      }),
+      scope
+    )
+    yield* whole(workers, 3)
+    const events = yield* record(workers)
+    const deaf = "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())"
+    for (const endless of [
+      "import time\nwhile True:\n  try: time.sleep(60)\n  except BaseException: pass",
+      // Native code that never gives the interpreter's lock back.
+      "import re\nre.match('(a+)+$', 'a' * 64 + 'b')"
+    ])
+      yield* Effect.forkChild(
+        Effect.flip(workers.call("builtins:exec", [`${deaf}\nprint('in it', flush=True)\n${endless}`])),
+        { startImmediately: true }
+      )
+    yield* until("two workers are in it", () => events.filter(({ _tag }) => _tag === "Output").length === 2)
+    const pids = (yield* workers.snapshot).workers.flatMap(({ pid }) => (pid === undefined ? [] : [pid]))
+    assert.isTrue(pids.length === 3 && pids.every(isRunning))
+    const before = performance.now()
+    yield* Scope.close(scope, Exit.void)
+    assert.isBelow(performance.now() - before, 20_000, "and not the minute that they would take")
+    assert.isFalse(pids.some(isRunning))
+  })
+)
 
 describe("D61 when this process is killed, nothing is left", () => {
   it.live(
