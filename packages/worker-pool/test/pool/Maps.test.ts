@@ -377,6 +377,15 @@ describe("what fails", () => {
     })
   )
 
+  it.effect("what came of a chunk before its worker died is not given twice", () =>
+    Effect.gen(function* () {
+      const half = Behaviour.write(results(Kind.Reply.item, [0]), Behaviour.exit(1))
+      const { pool } = yield* setup({ f: Behaviour.inTurn([half, (n: number) => n]) })
+      const { items } = yield* collect(pool.map("f", [10, 20], { chunk: 2, idempotent: true }))
+      assert.deepStrictEqual(items, [10, 20])
+    })
+  )
+
   it.effect("the deadline covers all of it, also the wait for a worker", () =>
     Effect.gen(function* () {
       const { mock, pool } = yield* setup({ f: waits, long: Behaviour.delay("1 hour") }, { size: 1 })
