@@ -4,6 +4,7 @@
 import type * as Duration from "effect/Duration"
 import type { PythonModule } from "./PythonModule.ts"
 import type { Json } from "./protocol/Json.ts"
+import type { Backend as SessionStore } from "./pool/SessionStore.ts"
 import type { Connect } from "./transport/Transport.ts"
 
 /** A Python function that a worker calls by itself: `package.module:function`, or that with arguments, which JSON must carry. */
@@ -147,6 +148,20 @@ export interface Options {
   readonly limits?: { readonly [target: string]: number } | undefined
   /** Most sessions open at once. Default: 10,000. */
   readonly maxSessions?: number | undefined
+  /** Of all sessions. */
+  readonly sessions?:
+    | {
+        /**
+         * Where snapshots of sessions are kept: a `KeyValueStore` of `effect/persistence`, such as a folder of files. Default: in memory, until
+         * the pool closes.
+         */
+        readonly store?: SessionStore | undefined
+        /**
+         * A session that was not called for so long is closed, and its calls fail with `SessionError`, reason `expired`. Default: none is.
+         */
+        readonly idleTimeout?: Duration.Input | undefined
+      }
+    | undefined
   /** Most broadcasts that are remembered for workers that come later, 1 to 10,000. Default: 100. */
   readonly maxBroadcasts?: number | undefined
   /**

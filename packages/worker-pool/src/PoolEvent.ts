@@ -24,6 +24,20 @@ export interface CallEnded {
   readonly took: number
 }
 
+/**
+ * A session lives on another worker: `SessionRestored` with its last snapshot, or `SessionRemade` as new, since its worker died;
+ * `SessionMoved` with all its state, since its worker is to go.
+ */
+export interface SessionBrought<Tag extends string> {
+  readonly _tag: Tag
+  readonly key: string
+  readonly from: string
+  readonly worker: string
+  readonly epoch: number
+  /** For how long it could not be called, in milliseconds. */
+  readonly took: number
+}
+
 /** One event. */
 export type PoolEvent =
   | CallEnded
@@ -79,10 +93,22 @@ export type PoolEvent =
       readonly attempt: number
       readonly error: CallError
     }
-  /** A session was opened on a worker. */
-  | { readonly _tag: "SessionOpened"; readonly key: string; readonly worker: string }
+  /** A session was opened on a worker; `kept` if it has the state that an earlier one of its key has left. */
+  | { readonly _tag: "SessionOpened"; readonly key: string; readonly worker: string; readonly kept: boolean }
   /** A session was closed. */
   | { readonly _tag: "SessionClosed"; readonly key: string; readonly worker: string }
+  /** A session was not used for too long, and is closed. */
+  | { readonly _tag: "SessionExpired"; readonly key: string; readonly worker: string }
+  | SessionBrought<"SessionRestored">
+  | SessionBrought<"SessionRemade">
+  | SessionBrought<"SessionMoved">
+  /** No snapshot of a session could be made or stored, and no call has failed for that: the one before is still what it would be restored from. */
+  | {
+      readonly _tag: "SessionSnapshotFailed"
+      readonly key: string
+      readonly worker: string
+      readonly error: CallError
+    }
   /** A session went with its worker. */
   | { readonly _tag: "SessionLost"; readonly key: string; readonly worker: string }
   /** A recovery has its place and begins: a worker is replaced, or a session restored. */

@@ -39,7 +39,7 @@ import * as Descriptions from "./internal/descriptions.ts"
 import type { MapError } from "./MapError.ts"
 import type { CallOptions } from "./pool/Calls.ts"
 import type { MapOptions } from "./pool/Maps.ts"
-import type { Session as UntypedSession } from "./pool/SessionHandle.ts"
+import type { Session as UntypedSession, SessionOptions as UntypedOptions } from "./pool/SessionHandle.ts"
 import type { StreamOptions } from "./pool/Streams.ts"
 import * as TypedClient from "./pool/TypedClient.ts"
 import type { WorkerPool } from "./WorkerPool.ts"
@@ -121,15 +121,15 @@ type Call<F extends Fields, Options, R> =
 
 type Open<F extends Fields, R> =
   {} extends ArgsOf<F>
-    ? (key: string, args?: ArgsOf<F>, options?: Pick<CallOptions, "deadline">) => R
-    : (key: string, args: ArgsOf<F>, options?: Pick<CallOptions, "deadline">) => R
+    ? (key: string, args?: ArgsOf<F>, options?: Omit<UntypedOptions, "kwargs">) => R
+    : (key: string, args: ArgsOf<F>, options?: Omit<UntypedOptions, "kwargs">) => R
 
-/** The calls of one function, generator or class. `Without` are options that it does not have. */
-export type Member<D, Without extends string = "kwargs"> =
+/** The calls of one function, generator or class. */
+export type Member<D> =
   D extends Fn<infer F, infer A>
-    ? Call<F, Omit<CallOptions, Without>, Effect.Effect<A, CallError>>
+    ? Call<F, Omit<CallOptions, "kwargs">, Effect.Effect<A, CallError>>
     : D extends StreamFn<infer F, infer A>
-      ? Call<F, Omit<StreamOptions, Without>, Stream.Stream<A, CallError>>
+      ? Call<F, Omit<StreamOptions, "kwargs">, Stream.Stream<A, CallError>>
       : D extends SessionClass<infer F, infer M>
         ? Open<F, Effect.Effect<Session<M>, CallError, Scope.Scope>>
         : never
@@ -147,7 +147,7 @@ export type Mapper<D> =
 
 /** A session of a described class: its methods, and `session` for calls of others. */
 export type Session<M extends MethodRecord> = {
-  readonly [K in keyof M]: Member<M[K], "kwargs" | "idempotent">
+  readonly [K in keyof M]: Member<M[K]>
 } & { readonly session: UntypedSession }
 
 /** The calls of one module. */

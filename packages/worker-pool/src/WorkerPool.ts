@@ -47,7 +47,6 @@ import type { CheckedMapOptions, MapOptions } from "./pool/Maps.ts"
 import * as Reentry from "./pool/Reentry.ts"
 import * as Replay from "./pool/Replay.ts"
 import * as SessionHandle from "./pool/SessionHandle.ts"
-import type { Session } from "./pool/SessionHandle.ts"
 import * as Sessions from "./pool/Sessions.ts"
 import * as Snapshots from "./pool/Snapshot.ts"
 import type { Snapshot } from "./pool/Snapshot.ts"
@@ -72,7 +71,7 @@ export type { Answer, BroadcastOptions, CheckedBroadcastOptions } from "./pool/B
 export type { CallOptions, CheckedCallOptions } from "./pool/Calls.ts"
 export type { CheckedMapOptions, MapOptions } from "./pool/Maps.ts"
 export type { Recorded } from "./pool/Observability.ts"
-export type { Session } from "./pool/SessionHandle.ts"
+export type { Session, SessionOptions } from "./pool/SessionHandle.ts"
 export type { Snapshot, WorkerSnapshot } from "./pool/Snapshot.ts"
 export type { Source } from "./pool/Source.ts"
 export type { Ended as EndedRecovery, Outcome as RecoveryOutcome, Recovery } from "./recovery/Recoveries.ts"
@@ -196,14 +195,25 @@ export interface WorkerPool {
   }
   /**
    * Opens a session: makes an object of a Python class on one worker, where it stays. Its calls run there, in order. The scope's end
-   * closes it (`close()` is called if the object has it). When its worker dies the session is lost: calls fail with `SessionError`.
+   * closes it (`close()` is called if the object has it). When its worker dies the session is lost, and calls fail with `SessionError`,
+   * unless the options say that it survives.
+   *
+   * ```ts
+   * import { WorkerPool } from "@fireweed/worker-pool"
+   * import * as Effect from "effect/Effect"
+   *
+   * const program = Effect.gen(function* () {
+   *   const pool = yield* WorkerPool.make({ size: 1 })
+   *   const counter = yield* pool.session("user-42", "collections:Counter", ["abracadabra"])
+   *   yield* counter.call("update", ["bazaar"])
+   *   return yield* counter.call("total")
+   * })
+   *
+   * const total = await Effect.runPromise(Effect.scoped(program))
+   * if (total !== 17) throw new Error(`expected 17, not ${total}`)
+   * ```
    */
-  readonly session: (
-    key: string,
-    target: Target,
-    args?: ReadonlyArray<unknown>,
-    options?: Pick<CallOptions, "kwargs" | "deadline">
-  ) => Effect.Effect<Session, CallError, Scope.Scope>
+  readonly session: SessionHandle.Open
   /**
    * Replaces all workers by new ones, one after the other: a successor is started, then the worker is given no more calls, and leaves when what it
    * has is done. No call fails, and no place is empty meanwhile. What is not done after `timeout` (30 seconds by default) is lost with the
@@ -442,6 +452,22 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       watch,
       concurrency: settings.concurrency
     })
+    const sessionHandles = SessionHandle.make({
+      invoke,
+      openStream,
+      sessions,
+      dispatcher,
+      timers,
+      codec: settings.codec,
+      store: settings.sessions.store,
+      idleTimeout: settings.sessions.idleTimeout ?? Number.POSITIVE_INFINITY,
+      queue: settings.queue,
+      // Its new worker may have to be started first.
+      movePatience: settings.startTimeout + settings.queue.timeout,
+      closeTimeout: settings.shutdownTimeout,
+      fork,
+      publish
+    })
 
     function call<A>(
       target: Target,
@@ -520,18 +546,6 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       return admission.call(target, tellAll(target, args, options))
     }
 
-    const openSession = SessionHandle.opener({
-      invoke,
-      openStream,
-      sessions,
-      dispatcher,
-      timers,
-      patience: settings.queue.timeout,
-      closeTimeout: settings.shutdownTimeout,
-      fork,
-      publish
-    })
-
     return {
       [TypeId]: TypeId,
       call,
@@ -539,7 +553,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       map,
       broadcast,
       session: (key, target, args, options) =>
-        admission.scoped(target, openSession(key, target, args, options)),
+        admission.scoped(target, sessionHandles.open(key, target, args, options)),
       restart: ({ timeout = "30 seconds" } = {}) =>
         Effect.suspend(() => workers.restart(Duration.toMillis(Duration.fromInputUnsafe(timeout)))),
       drain: ({ timeout = "30 seconds" } = {}) =>

@@ -42,10 +42,6 @@ it("methods must be such as a session can call", () => {
   refused(() => PythonModule.session({ methods: { _hidden: method } }), "only public ones")
   refused(() => PythonModule.session({ methods: { session: method } }), 'session.call("session")')
   refused(
-    () => PythonModule.session({ methods: { add: PythonModule.fn({ idempotent: true }) } }),
-    'the method "add" is idempotent'
-  )
-  refused(
     () => PythonModule.session(JSON.parse('{"methods":{"a":{"_tag":"Session"}}}')),
     'the method "a" is not made by'
   )

@@ -99,6 +99,7 @@ it("D64 the defaults stand in one place", () => {
     limits: {},
     maxSessions: 10_000,
     maxBroadcasts: 100,
+    sessions: {},
     startTimeout: 30_000,
     heartbeat: { interval: 1_000, idle: 10_000 },
     recycle: { dirty: false, minLife: 10_000 },

@@ -64,8 +64,10 @@ const calls = (
       index.search({ text: 1 }),
       // @ts-expect-error there is no such method
       index.size,
-      // @ts-expect-error a call of a session is never repeated
-      index.search({ text: "a" }, { idempotent: true })
+      index.search({ text: "a" }, { idempotent: true }),
+      // @ts-expect-error a session takes its arguments by name
+      analysis.Index("key", { name: "n" }, { kwargs: {} }),
+      analysis.Index("key", { name: "n" }, { snapshots: { every: 2, interval: "1 second", keep: true } })
     ]
   }
 
@@ -160,7 +162,6 @@ it("D65 what a pool can do can be read from its type", () => {
     analysis.Index.search,
     // @ts-expect-error a session opens no session
     session.session,
-    // @ts-expect-error and none of its calls is repeated
     session.call("search", [], { idempotent: true }),
     // @ts-expect-error a pool without a description of it knows no such call
     PythonModule.client(bare.pool, Analysis).nothing

@@ -50,6 +50,13 @@ export const explain = (started: boolean, cause: Cause.Cause<unknown>): Message.
   return { ...report(codes.get(type) ?? "raised", true, text), error: exception }
 }
 
+/** What went wrong, as an exception. */
+export const exceptionOf = (cause: Cause.Cause<unknown>): Message.PythonException => {
+  const error = Cause.squash(cause)
+  if (error instanceof Refusal) return { type: "fireweed.Refused", message: error.message, frames: [] }
+  return error instanceof Raised ? error.exception : describe(error)
+}
+
 const codes = new Map<string, Message.WorkerError["code"]>([
   ["SystemExit", "exit"],
   ["KeyboardInterrupt", "interrupt"],

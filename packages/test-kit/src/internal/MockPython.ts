@@ -4,6 +4,7 @@
  */
 import { Codec, Frame, Json, Kind } from "@fireweed/worker-pool/protocol"
 import type { Export, Message } from "@fireweed/worker-pool/protocol"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -14,6 +15,7 @@ import * as Flow from "./Flow.ts"
 import * as Interpreter from "./Interpreter.ts"
 import type { Peer, Wire } from "./MemoryTransport.ts"
 import * as Request from "./Request.ts"
+import * as Snapshots from "./Snapshots.ts"
 import * as Targets from "./Targets.ts"
 
 /** What a worker is made of. */
@@ -314,7 +316,7 @@ export const make = (options: Options): Peer => {
       if (found._tag === "Missing") return Failure.refuse("target", found.message)
       job.started = true
       if (kind === Kind.Request.close) sessions.delete(session)
-      if (found._tag === "Nothing") return Effect.succeed(null)
+      if (found._tag === "Nothing") return withSnapshot(job, Effect.succeed(null))
       const call = (args: ReadonlyArray<unknown>) => run({ job, self: found.self, args }, found.handler)
       const { results } = job
       if (results !== undefined)
@@ -329,13 +331,58 @@ export const make = (options: Options): Peer => {
         )
       const [args = []] = Request.callsOf(request)
       const value = call(args)
-      if (job.stream !== undefined) return Flow.ended(job.stream, value)
-      if (kind === Kind.Request.call) return value
-      return Effect.map(value, (made) => {
-        if (kind === Kind.Request.open) sessions.set(session, made)
-        return null
+      if (job.stream !== undefined) return withSnapshot(job, Flow.ended(job.stream, value))
+      if (kind === Kind.Request.call) return withSnapshot(job, value)
+      if (kind === Kind.Request.close) return Effect.as(value, null)
+      const opened = Effect.flatMap(value, (made) => open(job, session, made))
+      return withSnapshot(job, opened)
+    })
+
+  const open = (job: Job, session: string, made: unknown): Effect.Effect<null, unknown> =>
+    Effect.gen(function* () {
+      const { restores, takes = false } = job.request ?? {}
+      const missing = Snapshots.NEEDED.find((name) => !Targets.isHandler(Targets.memberOf(made, name)))
+      if ((takes || restores !== undefined) && missing !== undefined) {
+        // Python sees it of the class, before an object is made.
+        job.started = false
+        const why = `it has no ${missing}(): its sessions cannot survive their worker`
+        return yield* Failure.refuse("target", why)
+      }
+      if (restores !== undefined) {
+        const state = yield* Snapshots.unpack(restores)
+        yield* member(job, made, "restore", [state])
+      }
+      sessions.set(session, made)
+      return null
+    })
+
+  /** Calls what an object has under a name. */
+  const member = (
+    job: Job,
+    self: unknown,
+    name: string,
+    args: ReadonlyArray<unknown>
+  ): Effect.Effect<unknown, unknown> => {
+    const handler = Targets.memberOf(self, name)
+    return Targets.isHandler(handler) ? run({ job, self, args }, handler) : Effect.succeed(null)
+  }
+
+  /** The value of a call with a snapshot of its session, or with why there is none, if that was asked for. */
+  const withSnapshot = (job: Job, call: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> => {
+    const { request } = job
+    if (request?.takes !== true) return call
+    return Effect.gen(function* () {
+      const value = yield* call
+      const taken = Effect.suspend(() => member(job, sessions.get(request.session ?? ""), "snapshot", []))
+      return yield* Effect.matchCauseEffect(Effect.flatMap(taken, Snapshots.pack), {
+        onSuccess: (snapshot) => Effect.succeed(Snapshots.answer(job.codec, value, snapshot, undefined)),
+        onFailure: (cause) =>
+          Cause.hasInterrupts(cause)
+            ? Effect.failCause(cause)
+            : Effect.succeed(Snapshots.answer(job.codec, value, undefined, Failure.exceptionOf(cause)))
       })
     })
+  }
 
   const oldest = (): Job | undefined => running.values().next().value
 

@@ -1,7 +1,9 @@
 /** What the pool asks for, read from the meta of its frames. */
 import { Kind } from "@fireweed/worker-pool/protocol"
 import type { Codec } from "@fireweed/worker-pool/protocol"
+import * as Base64 from "effect/encoding/Base64"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 
 /** A CALL, an OPEN or a CLOSE. */
@@ -18,6 +20,10 @@ export interface Request {
   readonly credit: number | undefined
   /** With this it is one call for each of `args`: its one argument, or `[args, kwargs]`. */
   readonly map: Codec.MapMode | undefined
+  /** The answer is to have a snapshot of the session with it. */
+  readonly takes: boolean
+  /** The first argument was a snapshot, to make the session from. */
+  readonly restores: Uint8Array | undefined
 }
 
 /** Reads one; `undefined` if it is not what the protocol says. */
@@ -32,7 +38,9 @@ export const read = (kind: number, meta: unknown): Request | undefined => {
         deadline: undefined,
         session: close.session,
         credit: undefined,
-        map: undefined
+        map: undefined,
+        takes: false,
+        restores: undefined
       }
     )
   }
@@ -40,11 +48,30 @@ export const read = (kind: number, meta: unknown): Request | undefined => {
   if (call === undefined) return undefined
   const [[target, args, kwargs], options] = call
   if (kind === Kind.Request.open && options?.session === undefined) return undefined
-  const { credit, deadline, map, session } = options ?? {}
+  const { credit, deadline, map, restore = false, session, snapshot = false } = options ?? {}
   if (kind === Kind.Request.open && (credit !== undefined || map !== undefined)) return undefined
   if (map !== undefined && credit !== undefined) return undefined
   if (map === "calls" && (kwargs !== null || decodeCalls(args)._tag === "None")) return undefined
-  return { target, args, kwargs: kwargs ?? {}, deadline, session, credit, map }
+  if (restore && kind !== Kind.Request.open) return undefined
+  const restores = restore ? readSnapshot(args[0]) : undefined
+  if (restore && restores === undefined) return undefined
+  return {
+    target,
+    args: restore ? args.slice(1) : args,
+    kwargs: kwargs ?? {},
+    deadline,
+    session,
+    credit,
+    map,
+    takes: snapshot && session !== undefined,
+    restores
+  }
+}
+
+/** Bytes, or, in JSON, their Base64. */
+const readSnapshot = (data: unknown): Uint8Array | undefined => {
+  const bytes = typeof data === "string" ? Result.getOrUndefined(Base64.decode(data)) : data
+  return bytes instanceof Uint8Array ? bytes : undefined
 }
 
 /** The arguments of each call that it asks for. */
@@ -105,7 +132,9 @@ const decodeCall = Schema.decodeUnknownOption(
         deadline: Schema.optionalKey(Schema.Finite),
         session: Schema.optionalKey(Schema.String),
         credit: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0))),
-        map: Schema.optionalKey(Schema.Literals(["items", "calls"]))
+        map: Schema.optionalKey(Schema.Literals(["items", "calls"])),
+        snapshot: Schema.optionalKey(Schema.Boolean),
+        restore: Schema.optionalKey(Schema.Boolean)
       })
     )
   ])

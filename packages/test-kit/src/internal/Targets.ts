@@ -4,6 +4,7 @@ import type { Export } from "@fireweed/worker-pool/protocol"
 import { isBehaviour } from "../workers/Behaviour.ts"
 import type { Handler } from "../workers/Behaviour.ts"
 import type { Request } from "./Request.ts"
+import * as Snapshots from "./Snapshots.ts"
 
 /** What each target does. */
 export type Script = { readonly [target: string]: Handler }
@@ -11,7 +12,7 @@ export type Script = { readonly [target: string]: Handler }
 /** What was found. */
 export type Target =
   | { readonly _tag: "Found"; readonly handler: Handler; readonly self: unknown }
-  /** A CLOSE of an object that has no `close`. */
+  /** A CLOSE of an object that has no `close`, or a call for its snapshot alone. */
   | { readonly _tag: "Nothing" }
   | { readonly _tag: "Missing"; readonly message: string }
 
@@ -51,6 +52,7 @@ export const find = (kind: number, request: Request, worker: Worker): Target => 
   const closing = kind === Kind.Request.close
   if (worker.strict && target.startsWith("_"))
     return missing("methods that begin with an underscore cannot be called here (strict)")
+  if (target === Snapshots.METHOD) return { _tag: "Nothing" }
   const method = memberOf(object, closing ? "close" : target)
   if (isHandler(method)) return { _tag: "Found", handler: method, self: object }
   if (closing) return { _tag: "Nothing" }
@@ -88,8 +90,8 @@ const unknownTarget = (target: string, script: Script): string => {
     : `no module named '${module}' in sys.path`
 }
 
-// What every object of JavaScript inherits is no method in Python.
-const memberOf = (object: unknown, name: string): unknown => {
+/** What an object has under a name. What every object of JavaScript inherits is no method in Python. */
+export const memberOf = (object: unknown, name: string): unknown => {
   if (typeof object !== "object" || object === null) return undefined
   const member: unknown = Reflect.get(object, name)
   return member === Reflect.get(Object.prototype, name) ? undefined : member

@@ -1,6 +1,6 @@
 """What a call asks for, how it is done, and what its end means."""
 
-from . import Cancelled, _cancel, _coroutines, _frame, _limits, _map, _sessions, _stream
+from . import Cancelled, _cancel, _coroutines, _frame, _limits, _map, _sessions, _snapshots, _stream
 from ._apply import apply
 from ._builtins import __builtins__
 from ._errors import NotLoaded, Refused, TargetError, describe, message_of, type_name
@@ -38,6 +38,10 @@ def parse(call):
         call.map = _map.Map(mode)
     call.trace = opts.get("trace") if opts else None
     _expect(call.trace is None or type(call.trace) is str, "opts.trace", "text")
+    if opts and session is not None:
+        call.takes, call.restores = opts.get("snapshot", False), opts.get("restore", False)
+        _expect(type(call.takes) is bool, "opts.snapshot", "true or false")
+        _expect(type(call.restores) is bool and (call.kind == _frame.OPEN or not call.restores), "opts.restore", "true or false, of an OPEN")
     return deadline, credit, (target, session, None if late else (args, kwargs or {}))
 
 
@@ -66,19 +70,53 @@ def perform(call, target, session, arguments):
     value = begin(call, target, session, arguments)
     cls, stream = type(value), call.stream
     if cls is _coroutines.Coroutine or (stream is not None and _stream.is_async(cls)):
-        return _cancel.shield(_coroutines.run, finish(call, value), call)
+        return _cancel.shield(_coroutines.run, finish(call, value, session), call)
     if stream is not None:
-        return _stream.drain(stream, _stream.expect(value))
-    if cls in _stream.GENERATORS:  # no function of ours is called here: user code may have left a tracer
+        value = _stream.drain(stream, _stream.expect(value))
+    elif cls in _stream.GENERATORS:  # no function of ours is called here: user code may have left a tracer
         raise _stream.Mismatch(_stream.NOT_A_STREAM)
+    if call.takes:
+        try:
+            state = _sessions.take(session)
+            if type(state) is _coroutines.Coroutine:
+                state = _cancel.shield(_coroutines.run, _awaited(state), call)
+            call.taken = (_snapshots.pack(state), None)
+        except BaseException as error:
+            _fail_snapshot(call, error)
     return value
 
 
 @_cancel.own
-async def finish(call, value):
+async def finish(call, value, session):
     """What is left to do on an event loop when the function has returned."""
     if call.map is not None:
         return await _map.finish(call, value)
+    value = await _end(call, value)
+    if call.takes:
+        try:
+            state = _cancel.enter(call, _sessions.take, session)
+            if type(state) is _coroutines.Coroutine:
+                state = await state
+            call.taken = (_snapshots.pack(state), None)
+        except BaseException as error:
+            _fail_snapshot(call, error)
+    return value
+
+
+@_cancel.own
+async def _awaited(coroutine):
+    return await coroutine
+
+
+def _fail_snapshot(call, error):
+    """The call has its value all the same, unless it was cancelled meanwhile."""
+    if _was_cancelled(call, type(error)):
+        raise error
+    call.taken = (None, describe(error))
+
+
+@_cancel.own
+async def _end(call, value):
     if type(value) is _coroutines.Coroutine:
         if call.cancelled:
             value.close()
@@ -100,10 +138,18 @@ def begin(call, target, session, arguments):
         return _sessions.close_session(session)
     if call.kind == _frame.OPEN:
         make = resolve(target)
-        _sessions.refuse_open(session, make)
+        _sessions.refuse_open(session, make, call.takes or call.restores)
         args, kwargs = arguments or _arguments(call)
+        if call.restores:
+            _expect(len(args) > 0, "args", "a snapshot, and what the session is made from")
+            state = _snapshots.unpack(_snapshots.from_wire(call.codec, args[0]))
+            call.started = True
+            return _sessions.restore_session(session, make, state, args[1:], kwargs)
         call.started = True
-        return _sessions.open_session(session, make, args, kwargs)
+        return _sessions.open_session(session, make, args, kwargs, call.takes)
+    if session is not None and target == _sessions.SNAPSHOT:
+        call.started = True
+        return None
     if session is None:
         function = resolve(target)
     else:
@@ -116,10 +162,9 @@ def begin(call, target, session, arguments):
 def verdict(call, error):
     """Code and message. Asks the type alone: the object may lie about its class."""
     cls = type(error)
-    # One that user code made up is just an exception.
-    if call.interrupted and (cls is Cancelled or cls is _coroutines.Interruption):
+    if _was_cancelled(call, cls):
         return "cancelled", "cancelled while it ran" if call.started else "cancelled before it started"
-    if cls is TargetError and not call.started:
+    if cls is _sessions.Unfit or (cls is TargetError and not call.started):
         return "target", str(error)
     if issubclass(cls, Refused):
         return "encode" if call.started else "decode", str(error)
@@ -137,7 +182,12 @@ def verdict(call, error):
     return "raised", "%s: %s" % (type_name(cls), text) if text else type_name(cls)
 
 
-_STATED = (TargetError, Refused, NotLoaded, _stream.Mismatch)  # their message says it all
+def _was_cancelled(call, cls):
+    # One that user code made up is just an exception.
+    return call.interrupted and (cls is Cancelled or cls is _coroutines.Interruption)
+
+
+_STATED = (TargetError, _sessions.Unfit, Refused, NotLoaded, _stream.Mismatch)  # their message says it all
 
 
 def report(code, started, message, error=None):

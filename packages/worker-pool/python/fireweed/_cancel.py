@@ -44,7 +44,7 @@ class Call:
 
     __slots__ = (
         *("arrived", "began", "cancelled", "codec", "ended", "id", "interrupted", "kind"),
-        *("held", "map", "payload", "started", "stream", "task", "trace"),
+        *("held", "map", "payload", "restores", "started", "stream", "taken", "takes", "task", "trace"),
     )
 
     def __init__(self, kind, call_id, codec, payload, arrived):
@@ -58,6 +58,9 @@ class Call:
         self.stream = None
         self.map = None  # with this it is one call of its function for each argument
         self.trace = None  # the traceparent that came with it
+        self.restores = False  # its first argument is a snapshot, to make the session from
+        self.takes = False  # a snapshot of its session is due when it has returned
+        self.taken = None  # that one, and None; or None, and why there is none
         self.task = None  # the asyncio task that runs it, if one does
 
 

@@ -122,8 +122,9 @@ class Concurrent(Executor):
             _limits.enter()
             try:
                 value = _cancel.enter(call, _call.begin, call, *work)
-                if call.stream is not None or type(value) is _coroutines.Coroutine or type(value) in _stream.GENERATORS:
-                    value = await _call.finish(call, value)
+                cls = type(value)
+                if call.takes or call.stream is not None or cls is _coroutines.Coroutine or cls in _stream.GENERATORS:
+                    value = await _call.finish(call, value, work[1])
             finally:
                 # Before anything of ours is called: what user code left behind must not run in the runtime.
                 if _gettrace() is not None:

@@ -6,7 +6,7 @@ A call waits in `waiting` until one of two takes it out: the main thread to run 
 
 import time
 
-from . import _call, _frame, _lifeline, _limits, _map, _process, _stream
+from . import _call, _frame, _lifeline, _limits, _map, _process, _snapshots, _stream
 from ._builtins import __builtins__
 from ._codec import Json
 from ._errors import Refused
@@ -92,7 +92,7 @@ class Executor:
             return self._mapped(call)
         codec = call.codec
         try:
-            payload = codec.encode(value, "result")
+            payload = codec.encode(value, "result") if call.taken is None else self._with_snapshot(call, value)
         except Refused as error:
             return self._failure(call, "encode", str(error))
         except MemoryError as error:
@@ -121,6 +121,19 @@ class Executor:
         if last is not None:
             wire.send(_frame.ITEM, call.id, codec.flags, *last)
         return self._failure(call, *failure)
+
+    def _with_snapshot(self, call, value):
+        codec, (data, failure) = call.codec, call.taken
+        try:
+            payload = codec.encode([value, _snapshots.to_wire(codec, data), failure], "result")
+        except Refused:
+            codec.encode(value, "result")  # says the path in the value itself
+            raise
+        size = _frame.size(*payload)
+        if data is None or size <= self._wire.limit:
+            return payload
+        text = "snapshot: %d bytes with the result, the limit of a frame is %d" % (size, self._wire.limit)
+        return codec.encode([value, None, {"type": "ValueError", "message": text, "frames": []}], "result")
 
     def _failure(self, call, code, message, error=None):
         if call.map is not None and call.map.results and code != "cancelled":

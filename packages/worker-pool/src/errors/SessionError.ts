@@ -1,4 +1,4 @@
-/** A session that is not there. */
+/** A session that is not there, or whose state cannot be kept. */
 import * as Schema from "effect/Schema"
 import { printed } from "./printed.ts"
 import type { Base, Started } from "./Base.ts"
@@ -7,14 +7,16 @@ const SessionErrorBase: Base<
   SessionError,
   "SessionError",
   {
-    readonly reason: Schema.Literals<readonly ["lost", "closed", "exists", "limit"]>
+    readonly reason: Schema.Literals<
+      readonly ["lost", "closed", "expired", "exists", "limit", "snapshot", "store", "restore"]
+    >
     readonly key: Schema.String
     readonly target: Schema.String
     readonly detail: Schema.String
   }
 > = printed(
   Schema.TaggedError<SessionError>()("SessionError", {
-    reason: Schema.Literals(["lost", "closed", "exists", "limit"]),
+    reason: Schema.Literals(["lost", "closed", "expired", "exists", "limit", "snapshot", "store", "restore"]),
     key: Schema.String,
     target: Schema.String,
     detail: Schema.String
@@ -22,8 +24,12 @@ const SessionErrorBase: Base<
 )
 
 /**
- * The session is not there: its worker died and its object with it (`lost`), it was closed (`closed`), another has its key (`exists`),
- * or the pool holds as many as it may (`limit`). The call never ran.
+ * The session is not there: its worker died and its object with it (`lost`), it was closed (`closed`) or not used for too long (`expired`),
+ * another has its key (`exists`), the pool holds as many as it may (`limit`), or what is stored of it cannot be had (`restore`). The call
+ * never ran.
+ *
+ * Or the call ran, and no snapshot could be made after it (`snapshot`), or be stored (`store`): should the worker die before the next one,
+ * what the call did is lost.
  *
  * @category errors
  */
@@ -32,9 +38,9 @@ export class SessionError extends SessionErrorBase {
   get category(): "session" {
     return "session"
   }
-  /** It never ran. */
+  /** Whether the call may have run. */
   get started(): Started {
-    return "no"
+    return this.reason === "snapshot" || this.reason === "store" ? "maybe" : "no"
   }
   /** What to do. */
   get hint(): string {
@@ -43,10 +49,18 @@ export class SessionError extends SessionErrorBase {
         return "open the session again and rebuild its state"
       case "closed":
         return "use a session only inside its scope"
+      case "expired":
+        return "open the session again, or raise sessions.idleTimeout"
       case "exists":
         return "choose another key, or close the session that has it"
       case "limit":
         return "close sessions, or raise maxSessions"
+      case "snapshot":
+        return "correct snapshot(); the call ran, so a retry is safe only if it may run twice"
+      case "store":
+        return "see why the store fails; the call ran, so a retry is safe only if it may run twice"
+      case "restore":
+        return "see why it cannot be read, or open the session without keep to begin anew"
     }
   }
   /** What happened, to whom. */

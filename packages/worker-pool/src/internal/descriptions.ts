@@ -55,10 +55,6 @@ export const checkSession = (who: string, options: { readonly methods: MethodRec
       )
     if (tagOf(method) !== "Fn" && tagOf(method) !== "Stream")
       throw new TypeError(`${who}: the method "${name}" is not made by PythonModule.fn or stream`)
-    if (method.idempotent)
-      throw new TypeError(
-        `${who}: the method "${name}" is idempotent, but calls of a session are never repeated: its object goes with its worker`
-      )
   }
 }
 

@@ -60,6 +60,21 @@ const lost = (attributes: Labels) =>
     attributes,
     description: "Sessions that went with their worker"
   })
+const brought = (attributes: Labels) =>
+  Metric.counter("worker_pool_sessions_brought", {
+    attributes,
+    description: "Sessions that were brought to another worker: restored, remade, moved"
+  })
+const unsaved = (attributes: Labels) =>
+  Metric.counter("worker_pool_snapshots_failed", {
+    attributes,
+    description: "Snapshots of sessions that failed, no call with them"
+  })
+const expired = (attributes: Labels) =>
+  Metric.counter("worker_pool_sessions_expired", {
+    attributes,
+    description: "Sessions that were not used for too long"
+  })
 const workers = (attributes: Labels) =>
   Metric.gauge("worker_pool_workers", { attributes, description: "Workers, by state" })
 const queued = (attributes: Labels) =>
@@ -88,13 +103,16 @@ export const make = (pool: string, context: Context.Context<never>): Metrics => 
   }
   const call = labelled(calls, "outcome")
   const start = labelled(starts, "outcome")
+  const bring = labelled(brought, "how")
   const state = labelled(workers, "state")
   const one = {
     took: plain(took),
     waited: plain(waited),
     retry: plain(retries),
     end: plain(ends),
-    lost: plain(lost)
+    lost: plain(lost),
+    unsaved: plain(unsaved),
+    expired: plain(expired)
   }
   const now = {
     queued: plain(queued),
@@ -120,6 +138,16 @@ export const make = (pool: string, context: Context.Context<never>): Metrics => 
           return one.end(1)
         case "SessionLost":
           return one.lost(1)
+        case "SessionRestored":
+          return bring("restored", 1)
+        case "SessionRemade":
+          return bring("remade", 1)
+        case "SessionMoved":
+          return bring("moved", 1)
+        case "SessionSnapshotFailed":
+          return one.unsaved(1)
+        case "SessionExpired":
+          return one.expired(1)
         default:
       }
     },

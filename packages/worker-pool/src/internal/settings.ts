@@ -10,6 +10,7 @@ import { DEFAULT_MAX_FRAME } from "../protocol/Frame.ts"
 import * as Json from "../protocol/Json.ts"
 import type { Connect } from "../transport/Transport.ts"
 import * as Descriptions from "./descriptions.ts"
+import { isBackend } from "../pool/SessionStore.ts"
 import { Millis } from "./durations.ts"
 import * as Places from "./places.ts"
 
@@ -62,6 +63,8 @@ const hook = Schema.optional(
 const callback = Schema.declare((u: unknown): u is Callback => typeof u === "function", {
   expected: "a function"
 })
+
+const store = Schema.declare(isBackend, { expected: "a KeyValueStore" })
 
 /** A number of calls by name. */
 const counts = Schema.Record(
@@ -136,6 +139,9 @@ const Options = Schema.Struct({
   limits: counts,
   maxSessions: whole(1, 10_000_000, 10_000),
   maxBroadcasts: whole(1, 10_000, 100),
+  sessions: Schema.Struct({ store: Schema.optional(store), idleTimeout: Schema.optional(Millis) }).pipe(
+    Schema.withDecodingDefault(Effect.succeed({}))
+  ),
   startTimeout: millis(30_000),
   heartbeat: Schema.Struct({
     interval: millis(1_000),

@@ -82,19 +82,17 @@ export const make = (options: {
   }
 
   return {
-    // The end of a session is the pool's own affair.
     begin: (callee, span) =>
-      (span === undefined && !options.listening()) || callee.kind === Kind.Request.close
-        ? undefined
-        : watch(callee, span),
+      (span === undefined && !options.listening()) || isOwn(callee) ? undefined : watch(callee, span),
     spanned: (callee, run) =>
-      options.spans && callee.kind !== Kind.Request.close
-        ? Effect.useSpan(callee.target, CLIENT, run)
-        : run(undefined),
+      options.spans && !isOwn(callee) ? Effect.useSpan(callee.target, CLIENT, run) : run(undefined),
     spannedScoped: (callee, run) =>
       options.spans ? Effect.flatMap(Effect.makeSpanScoped(callee.target, CLIENT), run) : run(undefined)
   }
 }
+
+/** What the pool does for itself: nobody waits for it. */
+const isOwn = ({ kind, own }: Callee): boolean => own === true || kind === Kind.Request.close
 
 const CLIENT = { kind: "client", captureStackTrace: false } as const
 

@@ -19,6 +19,7 @@ import type { Dispatcher } from "./Dispatcher.ts"
 import type { Deadline, Request } from "./Request.ts"
 import * as Reentry from "./Reentry.ts"
 import * as Requests from "./Request.ts"
+import type { Route, Way } from "./Route.ts"
 import type { Entry } from "./Sessions.ts"
 
 /** Options of one call. */
@@ -60,6 +61,14 @@ export interface Callee {
   readonly label: string
   /** The session it belongs to; it decides the worker. */
   readonly session?: Entry | undefined
+  /** How it gets to its session, should that live elsewhere by then. */
+  readonly route?: Route | undefined
+  /** Its answer is to have a snapshot of the session with it: a `Taken`. */
+  readonly takes?: boolean | undefined
+  /** Its first argument is a snapshot, to make the session from. */
+  readonly restores?: boolean | undefined
+  /** The pool makes it for itself, and tells nobody. */
+  readonly own?: boolean | undefined
   /** When it must be done, if that is settled already. */
   readonly deadline?: Deadline | undefined
   /** With this it is a map over its arguments. */
@@ -78,11 +87,13 @@ export type Invoke = (
 /** A call whose arguments are encoded. */
 export interface Prepared {
   /** A request for it; each attempt has its own. */
-  readonly request: (settle: Request["settle"], stream?: StreamAssignment) => Request
+  readonly request: (settle: Request["settle"], stream?: StreamAssignment, way?: Way) => Request
   /** It can only be done when the fiber that asks for it has come to its end. */
   readonly deferred: boolean
-  /** Tries again what is safe to try again. */
-  readonly retried: <A>(once: Effect.Effect<A, CallError>) => Effect.Effect<A, CallError>
+  /** Attempts it, and again as long as that is safe. */
+  readonly attempts: <A>(
+    once: (way: Way | undefined) => Effect.Effect<A, CallError>
+  ) => Effect.Effect<A, CallError>
 }
 
 /**
@@ -143,8 +154,7 @@ export const prepare = (options: {
     const { fairnessKey: key, priority = 0 } = callOptions
     checkOrder(priority, key)
     const deadline = callee.deadline ?? deadlineOf(callOptions.deadline, timers)
-    const session = callee.session?.name
-    const payload = (now: number): Payload =>
+    const payload = (now: number, session: string | undefined, snapshot: boolean): Payload =>
       closing && session !== undefined
         ? { pieces: [Json.encodeJson({ session })], buffers: [] }
         : encoded.payload({
@@ -152,19 +162,26 @@ export const prepare = (options: {
             session,
             credit,
             map: callee.map,
-            trace: watched?.trace
+            trace: watched?.trace,
+            snapshot,
+            restore: callee.restores
           })
+    const idempotent = callOptions.idempotent ?? false
     return {
       deferred: reentry !== undefined,
-      request: (settle, stream) => {
+      request: (settle, stream, way) => {
         watched?.tried()
-        return {
+        const session = way?.session ?? callee.session
+        const request: Request = {
           kind: callee.kind,
           target: callee.label,
           // CLOSE has no values, and is JSON like all that is between the two halves themselves.
           codec: callee.kind === Kind.Request.close ? 1 : codec.id,
-          payload,
-          session: callee.session,
+          payload: (now) => {
+            request.takes = callee.takes ?? way?.takes() ?? false
+            return payload(now, session?.name, request.takes)
+          },
+          session,
           waiting,
           deadline,
           runLimit: callee.patientFor ?? Number.POSITIVE_INFINITY,
@@ -176,18 +193,19 @@ export const prepare = (options: {
           key,
           priority,
           arrivedAt: undefined,
+          takes: false,
           place: Requests.NEW,
           timer: undefined
         }
+        return request
       },
-      // A session's state may have changed: only its user knows whether a call can be repeated.
-      retried: (once) =>
-        callee.session === undefined
-          ? Retry.run(once, policy, {
-              idempotent: callOptions.idempotent ?? false,
-              maxElapsed: callOptions.deadline
-            })
-          : once
+      attempts: (once) => {
+        if (callee.route !== undefined)
+          return callee.route.run({ target: callee.label, deadline, idempotent }, once)
+        return callee.session === undefined
+          ? Retry.run(once(undefined), policy, { idempotent, maxElapsed: callOptions.deadline })
+          : once(undefined)
+      }
     }
   }
 }
@@ -203,13 +221,21 @@ export const make = (prepare: Prepare, dispatcher: Dispatcher, watch: CallWatch)
   ): Effect.Effect<unknown, CallError> => {
     const call = prepare(callee, args, callOptions, waiting, watched)
     if ("_tag" in call) return Effect.fail(call)
-    const once = Effect.callback<unknown, CallError>((resume) => {
-      const request = call.request(resume)
-      dispatcher.submit(request)
-      return Effect.sync(() => dispatcher.abandon(request))
-    })
-    if (call.deferred) return Effect.forkDetach(once)
-    const value = call.retried(once)
+    const once = (way: Way | undefined) =>
+      Effect.callback<unknown, CallError>((resume) => {
+        const request = call.request(
+          (exit) => resume(way === undefined ? exit : way.settled(exit)),
+          undefined,
+          way
+        )
+        dispatcher.submit(request)
+        return Effect.sync(() => {
+          dispatcher.abandon(request)
+          way?.left()
+        })
+      })
+    if (call.deferred) return Effect.forkDetach(once(undefined))
+    const value = call.attempts(once)
     return callOptions.result === undefined ? value : checked(callee.label, callOptions.result, value)
   }
   return (callee, args, callOptions) =>

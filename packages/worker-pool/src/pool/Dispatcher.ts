@@ -4,6 +4,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { DeadlineExceeded, PoolUnavailable, QueueFull, SessionError, stackless } from "../CallError.ts"
 import type { CallError } from "../CallError.ts"
 import type { Timers } from "../internal/Timers.ts"
@@ -71,7 +72,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
   const waiters = new Set<() => void>()
   let unavailable: ((target: string) => CallError) | undefined
 
-  const settle = (request: Request, result: Effect.Effect<unknown, CallError>): void => {
+  const settle = (request: Request, result: Exit.Exit<unknown, CallError>): void => {
     if (request.place._tag === "Settled") return
     leave(request)
     request.settle(result)
@@ -90,7 +91,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
   }
 
   const fail = (request: Request, build: () => CallError): void =>
-    settle(request, Effect.fail(stackless(build)))
+    settle(request, Exit.fail(stackless(build)))
 
   const run = (request: Request, worker: Worker): void => {
     const now = timers.now()
@@ -159,7 +160,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
     const worker = leastLoaded()
     if (worker !== undefined) return offer(worker)
     const refused = refusal(request.target)
-    if (refused !== undefined) settle(request, Effect.fail(refused))
+    if (refused !== undefined) settle(request, Exit.fail(refused))
   }
 
   const enqueue = (request: Request): void => {
@@ -279,7 +280,7 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       const worker = leastLoaded()
       if (worker !== undefined) return backlog.mustWait(request) ? enqueue(request) : run(request, worker)
       const refused = refusal(request.target)
-      if (refused !== undefined) return settle(request, Effect.fail(refused))
+      if (refused !== undefined) return settle(request, Exit.fail(refused))
       enqueue(request)
     },
     abandon: (request) => {

@@ -250,7 +250,7 @@ const performer = (map: {
       dispatcher.submit(request)
       return Effect.sync(() => dispatcher.abandon(request))
     })
-    return Effect.map(Effect.result(call.retried(once)), (answer) => {
+    return Effect.map(Effect.result(call.attempts(() => once)), (answer) => {
       const results = lists.length === 1 ? (lists[0] ?? []) : lists.flat()
       if (Result.isSuccess(answer)) return { results, error: undefined }
       const reason = answer.failure

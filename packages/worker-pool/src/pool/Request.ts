@@ -2,8 +2,11 @@
  * A call on its way through the pool, and how what a worker says of it becomes a value or an error.
  */
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import * as Base64 from "effect/encoding/Base64"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import { DeadlineExceeded, InvalidCall, PythonError, stackless, WorkerLost } from "../CallError.ts"
 import type { CallError, Started } from "../CallError.ts"
 import type { Timer } from "../internal/Timers.ts"
@@ -55,7 +58,7 @@ export interface Request {
   /** With this the call is a stream; nothing more comes after it was settled. */
   readonly stream: StreamAssignment | undefined
   /** Told exactly once; for a stream, with what its generator returned. */
-  readonly settle: (result: Effect.Effect<unknown, CallError>) => void
+  readonly settle: (result: Exit.Exit<unknown, CallError>) => void
   /** Told each time a worker gets it. */
   readonly given?: ((worker: string, now: number) => void) | undefined
   /** Order of arrival. */
@@ -66,6 +69,8 @@ export interface Request {
   readonly priority: number
   /** When it began to wait, in milliseconds of the pool's timers; `undefined` if it never did. */
   arrivedAt: number | undefined
+  /** Whether its answer has a snapshot with it; settled when it is sent. */
+  takes: boolean
   place: Place
   /** Ends its wait, or its run. */
   timer: Timer | undefined
@@ -88,9 +93,25 @@ export const laneOf = ({ broadcast, session }: Request): Lane | undefined => ses
 export const NEW: Place = { _tag: "New" }
 export const SETTLED: Place = { _tag: "Settled" }
 
+/** A value that came with a snapshot of its session, or with why there is none. */
+export class Taken {
+  readonly value: unknown
+  readonly snapshot: Uint8Array | undefined
+  readonly failure: Message.PythonException | undefined
+  constructor(
+    value: unknown,
+    snapshot: Uint8Array | undefined,
+    failure: Message.PythonException | undefined
+  ) {
+    this.value = value
+    this.snapshot = snapshot
+    this.failure = failure
+  }
+}
+
 /** What an outcome means: for the caller, and for the worker if its answer breaks a rule. */
 export interface Meaning {
-  readonly result: Effect.Effect<unknown, CallError>
+  readonly result: Exit.Exit<unknown, CallError>
   readonly broken?: ProtocolViolation
 }
 
@@ -105,15 +126,23 @@ export const interpret = (
       const read = Codec.byId(outcome.frame.codec).decode(outcome.frame)
       if ("_tag" in read) return violated(request, worker, read)
       const broken = request.stream?.end?.(read.value)
-      return broken === undefined ? { result: Effect.succeed(read.value) } : violated(request, worker, broken)
+      if (broken !== undefined) return violated(request, worker, broken)
+      const value = request.takes ? readTaken(read.value) : read.value
+      return value === undefined && request.takes
+        ? violated(
+            request,
+            worker,
+            violation("snapshot", "an answer without the snapshot that was asked for")
+          )
+        : { result: Exit.succeed(value) }
     }
     case "Failed": {
       const error = Option.getOrUndefined(Message.readError(outcome.frame))
       if (error === undefined) return violated(request, worker, violation("error", "it cannot be read"))
-      return { result: Effect.fail(stackless(() => readFailure(request, worker, error))) }
+      return { result: Exit.fail(stackless(() => readFailure(request, worker, error))) }
     }
     case "Lost":
-      return { result: Effect.fail(lost(request, worker, outcome.end, "maybe", outcome.stuck)) }
+      return { result: Exit.fail(lost(request, worker, outcome.end, "maybe", outcome.stuck)) }
   }
 }
 
@@ -143,8 +172,22 @@ export const lost = (
 const violated = (request: Request, worker: string, broken: ProtocolViolation): Meaning => {
   const detail = `broke the protocol (${broken.rule}): ${broken.detail}`
   const end: End = { reason: "violation", exitCode: null, signal: null, detail, stderr: "" }
-  return { result: Effect.fail(lost(request, worker, end, "maybe", false)), broken }
+  return { result: Exit.fail(lost(request, worker, end, "maybe", false)), broken }
 }
+
+// The bytes are copied: they are kept for longer than the frame that they came in.
+const readTaken = (answer: unknown): Taken | undefined => {
+  if (!Array.isArray(answer) || answer.length !== 3) return undefined
+  const [value, data, why]: ReadonlyArray<unknown> = answer
+  if (data === null) {
+    const failure = Option.getOrUndefined(decodeException(why))
+    return failure && new Taken(value, undefined, failure)
+  }
+  const bytes = typeof data === "string" ? Result.getOrUndefined(Base64.decode(data)) : data
+  return bytes instanceof Uint8Array ? new Taken(value, bytes.slice(), undefined) : undefined
+}
+
+const decodeException = Schema.decodeUnknownOption(Message.PythonException)
 
 const invalid = (
   request: Request,

@@ -1,44 +1,48 @@
 /**
  * What the user of a session holds: opening, calling, closing.
  */
-import * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import { DeadlineExceeded, QueueFull, SessionError, stackless } from "../CallError.ts"
+import * as Semaphore from "effect/Semaphore"
+import type * as Stream from "effect/Stream"
+import { SessionError, stackless } from "../CallError.ts"
 import type { CallError } from "../CallError.ts"
+import * as SessionOptionsCodec from "../internal/sessionOptions.ts"
 import type { Timers } from "../internal/Timers.ts"
 import type { PoolEvent } from "../PoolEvent.ts"
+import type { CodecName } from "../protocol/Codec.ts"
 import * as Kind from "../protocol/Kind.ts"
-import * as WorkerState from "../worker/WorkerState.ts"
-import { deadlineOf } from "./Calls.ts"
+import type { Worker } from "../worker/Worker.ts"
 import type { CallOptions, CheckedCallOptions, Invoke } from "./Calls.ts"
 import type { Dispatcher } from "./Dispatcher.ts"
-import type { Deadline } from "./Request.ts"
+import * as Incarnations from "./Incarnations.ts"
+import { Taken } from "./Request.ts"
+import * as SessionLife from "./SessionLife.ts"
 import type { Entry, Sessions } from "./Sessions.ts"
+import * as SessionStore from "./SessionStore.ts"
 import type { CheckedStreamOptions, OpenStream, StreamOptions } from "./Streams.ts"
 
 /** A Python object that lives on one worker. */
 export interface Session {
   readonly key: string
-  /** The worker it lives on. */
+  /** The worker it lives on now. */
   readonly worker: string
-  /** Calls a method. Calls of one session run in order, one at a time. */
+  /** Which of its incarnations that is: the number grows each time that it is brought to another worker. */
+  readonly epoch: number
+  /**
+   * Calls a method. Calls of one session run in order, one at a time. One that is `idempotent` is repeated when the session comes back
+   * from the death of its worker.
+   */
   readonly call: {
     <A>(
       method: string,
       args: ReadonlyArray<unknown>,
-      options: Omit<CheckedCallOptions<A>, "idempotent">
+      options: CheckedCallOptions<A>
     ): Effect.Effect<A, CallError>
-    (
-      method: string,
-      args?: ReadonlyArray<unknown>,
-      options?: Omit<CallOptions, "idempotent">
-    ): Effect.Effect<unknown, CallError>
+    (method: string, args?: ReadonlyArray<unknown>, options?: CallOptions): Effect.Effect<unknown, CallError>
   }
   /**
    * Calls a method that is a generator, and gives what it yields. The session's other calls wait until it has ended, or its consumer has
@@ -48,14 +52,47 @@ export interface Session {
     <A>(
       method: string,
       args: ReadonlyArray<unknown>,
-      options: Omit<CheckedStreamOptions<A>, "idempotent">
+      options: CheckedStreamOptions<A>
     ): Stream.Stream<A, CallError>
     (
       method: string,
       args?: ReadonlyArray<unknown>,
-      options?: Omit<StreamOptions, "idempotent">
+      options?: StreamOptions
     ): Stream.Stream<unknown, CallError>
   }
+}
+
+/** Options of a session. */
+export interface SessionOptions {
+  /** Keyword arguments. */
+  readonly kwargs?: { readonly [name: string]: unknown } | undefined
+  /** Time for its opening, and again for each time that it is made on another worker. Default: no limit but the queue's. */
+  readonly deadline?: Duration.Input | undefined
+  /**
+   * What becomes of it when its worker dies. `fail`: it is lost. `remake`: it is made again on another worker from the same arguments, as
+   * new. Default: `fail`; with `snapshots` it is restored instead.
+   */
+  readonly onLoss?: "fail" | "remake" | undefined
+  /**
+   * Saves its state, and restores it on another worker when its own dies, before its next call. The class has `snapshot()`, which gives a
+   * value that VALUES.md names, or bytes, and `restore(state)`. Default: none.
+   */
+  readonly snapshots?:
+    | {
+        /**
+         * A snapshot after so many calls. With 1 a call has succeeded only when its snapshot is stored. Default: 1; none if there is an
+         * `interval`.
+         */
+        readonly every?: number | undefined
+        /** A snapshot so long after the one before, if there was a call. Default: none. */
+        readonly interval?: Duration.Input | undefined
+        /**
+         * Whether its state outlives it: what the store has of this class and key is restored when it is opened, and it is stored once more
+         * when it is closed. Default: false, and what the store has is removed both times.
+         */
+        readonly keep?: boolean | undefined
+      }
+    | undefined
 }
 
 /** Opens a session; it is closed with the scope. */
@@ -63,161 +100,180 @@ export type Open = (
   key: string,
   target: string,
   args?: ReadonlyArray<unknown>,
-  options?: Pick<CallOptions, "kwargs" | "deadline">
+  options?: SessionOptions
 ) => Effect.Effect<Session, CallError, Scope.Scope>
 
-/** Makes the function that opens sessions of one pool. */
-export const opener = (options: {
+/** The sessions of one pool, for those who use them. */
+export interface SessionHandles {
+  readonly open: Open
+  /**
+   * Takes the sessions of a worker to others, each with its state: calls in flight are waited for, those that come meanwhile wait, and none
+   * is lost or out of order. The worker takes no more sessions from now on. Answers the keys that stay: those without snapshots, and those
+   * that no other worker can take.
+   */
+  readonly move: (worker: Worker) => Effect.Effect<ReadonlyArray<string>>
+}
+
+/** Sessions that are brought to another worker at once. */
+const MOVES = 8
+
+/** Makes what opens and moves the sessions of one pool. */
+export const make = (options: {
   readonly invoke: Invoke
   readonly openStream: OpenStream
   readonly sessions: Sessions
   readonly dispatcher: Dispatcher
   readonly timers: Timers
-  /** Longest wait for a worker to live on, in milliseconds. */
-  readonly patience: number
+  readonly codec: CodecName
+  /** Where snapshots are kept; `undefined` for a store of the pool's own, in memory. */
+  readonly store: SessionStore.Backend | undefined
+  /** Time without use after which a session is closed, in milliseconds. */
+  readonly idleTimeout: number
+  /** Most calls that wait, and longest wait for a worker to live on, in milliseconds. */
+  readonly queue: { readonly limit: number; readonly timeout: number }
+  /** The same for one that has lost its worker. */
+  readonly movePatience: number
   /** Longest time for the object to close, and longest that its user waits for it, in milliseconds. */
   readonly closeTimeout: number
   /** Runs what may outlast the scope of a session, until the pool closes. */
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   readonly publish: (build: () => PoolEvent) => void
-}): Open => {
-  const { dispatcher, fork, invoke, openStream, publish, sessions, timers } = options
+}): SessionHandles => {
+  const { invoke, openStream, publish, sessions } = options
+  const { store = SessionStore.memory() } = options
+  const incarnations = Incarnations.make(options)
+  const around = { ...options, incarnations, moves: Semaphore.makeUnsafe(MOVES) }
+  const lives = new Set<SessionLife.Life>()
 
-  const place = (key: string, target: string): Effect.Effect<Entry, CallError> =>
-    Effect.suspend(() => {
-      const placed = sessions.place(key, target)
-      if (placed !== undefined) return Effect.fromResult(placed)
-      const refused = dispatcher.refusal(target)
-      return refused === undefined
-        ? Effect.andThen(dispatcher.change, place(key, target))
-        : Effect.fail(refused)
+  /** Makes the object, with the state that the store has of it, or with one that the store has then. */
+  const begin = (
+    origin: Incarnations.Origin,
+    survival: SessionOptionsCodec.Survival,
+    row: SessionStore.Row
+  ): Effect.Effect<SessionLife.Life, CallError> =>
+    Effect.gen(function* () {
+      const saves = survival._tag === "Restore"
+      const name = `${origin.target} (session "${origin.key}")`
+      const from = saves && survival.keep ? yield* row.load : undefined
+      if (saves && !survival.keep) yield* row.drop
+      const takes = saves && from === undefined
+      let made: Entry | undefined
+      const first = Effect.gen(function* () {
+        const { answer, entry } = yield* incarnations
+          .make(origin, { from, takes, patience: options.queue.timeout, onMade: (entry) => (made = entry) })
+          .pipe(Effect.mapError((error) => (from === undefined ? error : unreadable(origin.key, error))))
+        if (takes) {
+          const { failure, snapshot } = answer instanceof Taken ? answer : NOTHING
+          if (snapshot === undefined) return yield* Incarnations.notTaken(entry, failure, name)
+          yield* row.save(snapshot)
+        }
+        return entry
+      })
+      const entry = yield* Effect.onError(first, () =>
+        made === undefined ? Effect.void : incarnations.dispose(made)
+      )
+      const life = SessionLife.make(around, { origin, survival, row, entry })
+      lives.add(life)
+      publish(() => ({
+        _tag: "SessionOpened",
+        key: origin.key,
+        worker: entry.worker.id,
+        kept: from !== undefined
+      }))
+      return life
     })
-
-  const placeInTime = (
-    key: string,
-    target: string,
-    deadline: Deadline | undefined
-  ): Effect.Effect<Entry, CallError> => {
-    const left = deadline === undefined ? Number.POSITIVE_INFINITY : deadline.at - timers.now()
-    return Effect.timeoutOrElse(place(key, target), {
-      duration: Math.max(0, Math.min(left, options.patience)),
-      orElse: () =>
-        Effect.fail(
-          stackless(() =>
-            left <= options.patience && deadline !== undefined
-              ? new DeadlineExceeded({
-                  reason: "waiting",
-                  target,
-                  deadline: Duration.millis(deadline.length)
-                })
-              : new QueueFull({
-                  reason: "timeout",
-                  target,
-                  queued: dispatcher.queued(),
-                  waited: Duration.millis(options.patience)
-                })
-          )
-        )
-    })
-  }
-
-  const closed = new WeakSet<Entry>()
-
-  const dispose = (entry: Entry): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      closed.add(entry)
-      sessions.forget(entry)
-      // The object goes with its worker; there is nobody to tell any more.
-      if (!WorkerState.isAlive(entry.worker.state())) return Effect.void
-      const callee = {
-        kind: Kind.Request.close,
-        target: "close",
-        label: label(entry, "close"),
-        session: entry
-      }
-      // Its worker may be busy with another's call for long. It is told all the same, when its time has come.
-      const told = fork(Effect.ignore(invoke({ ...callee, patientFor: options.closeTimeout }, [], {})))
-      return Effect.asVoid(Effect.timeoutOption(Fiber.await(told), options.closeTimeout))
-    })
-
-  const close = (entry: Entry): Effect.Effect<void> =>
-    Effect.andThen(
-      Effect.sync(() => publish(() => ({ _tag: "SessionClosed", key: entry.key, worker: entry.worker.id }))),
-      dispose(entry)
-    )
 
   const open = (
     key: string,
     target: string,
     args: ReadonlyArray<unknown>,
-    callOptions: Pick<CallOptions, "kwargs" | "deadline">
-  ): Effect.Effect<Entry, CallError> =>
+    given: SessionOptions
+  ): Effect.Effect<SessionLife.Life, CallError> =>
     Effect.suspend(() => {
-      const deadline = deadlineOf(callOptions.deadline, timers)
-      const callee = { kind: Kind.Request.open, target, label: `${target} (session "${key}")`, deadline }
-      return Effect.tap(placeInTime(key, target, deadline), (entry) =>
-        Effect.onExit(
-          invoke({ ...callee, session: entry }, args, callOptions),
-          // The object may be there all the same, when an interruption or a deadline came late: then it must go again.
-          (exit) => {
-            if (Exit.isSuccess(exit)) return Effect.void
-            const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-            return error?.started === "no" ? Effect.sync(() => sessions.forget(entry)) : dispose(entry)
-          }
+      const { deadline, kwargs, ...others } = given
+      const survival = SessionOptionsCodec.decode(others)
+      const begun = begin(
+        { key, target, args, options: { deadline, kwargs } },
+        survival,
+        SessionStore.row(store, target, key)
+      )
+      return Effect.flatMap(Effect.fromResult(sessions.claim(key, target)), () =>
+        Effect.onExit(begun, (exit) =>
+          Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => sessions.release(key))
         )
       )
     })
 
-  return (key, target, args = [], callOptions = {}) =>
-    Effect.map(
-      Effect.acquireRelease(open(key, target, args, callOptions), close, { interruptible: true }),
-      (entry) => {
-        publish(() => ({ _tag: "SessionOpened", key, worker: entry.worker.id }))
-        const alive = Effect.suspend(() =>
-          closed.has(entry) ? Effect.fail(stackless(() => sessionClosed(entry))) : Effect.void
-        )
-        return handle(
-          entry,
-          (callee, args, options) => Effect.andThen(alive, invoke(callee, args, options)),
-          (callee, args, options) => Stream.unwrap(Effect.as(alive, openStream(callee, args, options)))
-        )
-      }
+  const close = (life: SessionLife.Life): Effect.Effect<void> =>
+    Effect.andThen(
+      Effect.sync(() => lives.delete(life)),
+      life.close
     )
+
+  return {
+    open: (key, target, args = [], given = {}) =>
+      Effect.map(
+        Effect.acquireRelease(open(key, target, args, given), close, { interruptible: true }),
+        (life) => handle(life, invoke, openStream)
+      ),
+    move: (worker) =>
+      Effect.suspend(() => {
+        sessions.drain(worker)
+        const there = [...lives].filter(({ route }) => route.session().worker === worker)
+        const moved = Effect.forEach(
+          there,
+          (life) => Effect.map(life.move, (isGone) => (isGone ? [] : [life.key])),
+          { concurrency: "unbounded" }
+        )
+        return Effect.map(moved, (keys) => keys.flat())
+      })
+  }
 }
 
-const handle = (entry: Entry, invoke: Invoke, openStream: OpenStream): Session => {
+const NOTHING = { snapshot: undefined, failure: undefined }
+
+/** What is stored is not what this class, or this version of the runtime, can read. */
+const unreadable = (key: string, error: CallError): CallError =>
+  error._tag === "InvalidCall" && error.reason === "arguments"
+    ? stackless(
+        () => new SessionError({ reason: "restore", key, target: error.target, detail: error.detail })
+      )
+    : error
+
+const handle = ({ key, route }: SessionLife.Life, invoke: Invoke, openStream: OpenStream): Session => {
   const callee = (method: string) => ({
     kind: Kind.Request.call,
     target: method,
-    label: label(entry, method),
-    session: entry
+    label: Incarnations.label(route.session(), method),
+    session: route.session(),
+    route
   })
   function call<A>(
     method: string,
     args: ReadonlyArray<unknown>,
-    options: Omit<CheckedCallOptions<A>, "idempotent">
+    options: CheckedCallOptions<A>
   ): Effect.Effect<A, CallError>
   function call(
     method: string,
     args?: ReadonlyArray<unknown>,
-    options?: Omit<CallOptions, "idempotent">
+    options?: CallOptions
   ): Effect.Effect<unknown, CallError>
   function call(
     method: string,
     args: ReadonlyArray<unknown> = [],
     options: Partial<CheckedCallOptions<unknown>> = {}
   ): Effect.Effect<unknown, CallError> {
-    return invoke(callee(method), args, options)
+    return Effect.suspend(() => invoke(callee(method), args, options))
   }
   function stream<A>(
     method: string,
     args: ReadonlyArray<unknown>,
-    options: Omit<CheckedStreamOptions<A>, "idempotent">
+    options: CheckedStreamOptions<A>
   ): Stream.Stream<A, CallError>
   function stream(
     method: string,
     args?: ReadonlyArray<unknown>,
-    options?: Omit<StreamOptions, "idempotent">
+    options?: StreamOptions
   ): Stream.Stream<unknown, CallError>
   function stream(
     method: string,
@@ -226,15 +282,15 @@ const handle = (entry: Entry, invoke: Invoke, openStream: OpenStream): Session =
   ): Stream.Stream<unknown, CallError> {
     return openStream(callee(method), args, options)
   }
-  return { key: entry.key, worker: entry.worker.id, call, stream }
+  return {
+    key,
+    get worker() {
+      return route.session().worker.id
+    },
+    get epoch() {
+      return route.session().epoch
+    },
+    call,
+    stream
+  }
 }
-
-const label = (entry: Entry, method: string): string => `${entry.target}.${method} (session "${entry.key}")`
-
-const sessionClosed = (entry: Entry): SessionError =>
-  new SessionError({
-    reason: "closed",
-    key: entry.key,
-    target: `${entry.target} (session "${entry.key}")`,
-    detail: "it is closed"
-  })

@@ -91,13 +91,9 @@ const open = (
   onReturn: StreamOptions["onReturn"]
 ): Effect.Effect<Stream.Stream<unknown, CallError>, CallError, Scope.Scope> =>
   Effect.gen(function* () {
-    let current: Request | undefined
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        if (current !== undefined) dispatcher.abandon(current)
-      })
-    )
-    const inbox = yield* call.retried(
+    let leave: (() => void) | undefined
+    yield* Effect.addFinalizer(() => Effect.sync(() => leave?.()))
+    const inbox = yield* call.attempts((way) =>
       Effect.callback<Inbox.Inbox, CallError>((resume) => {
         let flows = false
         const item = (frame: Frame): ProtocolViolation | undefined => {
@@ -108,15 +104,20 @@ const open = (
           flows = true
           return undefined
         }
-        const settle = (result: Effect.Effect<unknown, CallError>): void => {
+        const settle: Request["settle"] = (exit) => {
+          const result = way === undefined ? exit : way.settled(exit)
           inbox.end(result)
           if (!flows) resume(Effect.as(result, inbox))
         }
-        const request = call.request(settle, { credit, item })
+        const request = call.request(settle, { credit, item }, way)
         const inbox = Inbox.make({ credit, grant: (count) => dispatcher.credit(request, count), onReturn })
-        current = request
+        const left = (): void => {
+          dispatcher.abandon(request)
+          way?.left()
+        }
+        leave = left
         dispatcher.submit(request)
-        return Effect.sync(() => dispatcher.abandon(request))
+        return Effect.sync(left)
       })
     )
     return Stream.fromPull(Effect.succeed(inbox.pull))

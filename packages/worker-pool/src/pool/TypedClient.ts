@@ -13,7 +13,7 @@ import type { Fn, MethodRecord, Parameters, PythonModule, SessionClass, StreamFn
 import type { WorkerPool } from "../WorkerPool.ts"
 import type { CallOptions, CheckedCallOptions } from "./Calls.ts"
 import type { MapOptions } from "./Maps.ts"
-import type { Session } from "./SessionHandle.ts"
+import type { Session, SessionOptions } from "./SessionHandle.ts"
 import type { Source } from "./Source.ts"
 import * as Sources from "./Source.ts"
 import type { CheckedStreamOptions, StreamOptions } from "./Streams.ts"
@@ -55,7 +55,7 @@ const opener = (pool: WorkerPool, target: string, described: SessionClass) => {
   return (
     key: string,
     args: unknown,
-    options?: Pick<CallOptions, "deadline">
+    options?: Omit<SessionOptions, "kwargs">
   ): Effect.Effect<Calls, CallError, Scope.Scope> =>
     Effect.suspend(() => {
       const encoded = encode(`${target} (session "${key}")`, args)

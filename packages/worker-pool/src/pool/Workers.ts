@@ -126,9 +126,9 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
     const onEnding = (worker: Worker.Worker): void => {
       roster.delete(worker.id)
       leaving.delete(worker)
-      const lost = sessions.remove(worker)
+      // What waits for it is given back only when it is known that its sessions are not there any more.
+      sessions.remove(worker)
       dispatcher.retire(worker)
-      for (const key of lost) publish(() => ({ _tag: "SessionLost", key, worker: worker.id }))
     }
 
     const run = yield* FiberSet.makeRuntime<never, void, StartError>()

@@ -3,20 +3,17 @@ import * as Predicate from "effect/Predicate"
 import { closest } from "../internal/closest.ts"
 import type { CallOptions } from "./Pool.ts"
 
+const COMMON: ReadonlyArray<string> = ["kwargs", "timeout", "signal"]
 /** What may be said of a session. */
-export const SESSION: ReadonlyArray<string> = ["kwargs", "timeout", "signal"]
+export const SESSION: ReadonlyArray<string> = [...COMMON, "onLoss", "snapshots"]
 /** What may be said of a restart, or of a drain. */
 export const RESTART: ReadonlyArray<string> = ["timeout", "signal"]
-/** What may be said of a call of a session's method. */
-export const METHOD: ReadonlyArray<string> = [...SESSION, "result"]
 /** What may be said of a broadcast. */
-export const BROADCAST: ReadonlyArray<string> = [...METHOD, "key", "remember"]
+export const BROADCAST: ReadonlyArray<string> = [...COMMON, "result", "key", "remember"]
 /** What may be said of a call. */
-export const FUNCTION: ReadonlyArray<string> = [...METHOD, "idempotent"]
+export const FUNCTION: ReadonlyArray<string> = [...COMMON, "result", "idempotent"]
 /** What may be said of a stream. */
-export const STREAM: ReadonlyArray<string> = [...SESSION, "idempotent", "credit"]
-/** What may be said of a stream of a session's method. */
-export const METHOD_STREAM: ReadonlyArray<string> = [...SESSION, "credit"]
+export const STREAM: ReadonlyArray<string> = [...COMMON, "idempotent", "credit"]
 /** What may be said of a map. */
 export const MAP: ReadonlyArray<string> = [...FUNCTION, "each", "chunk", "concurrency"]
 

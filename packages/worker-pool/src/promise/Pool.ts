@@ -115,27 +115,29 @@ export type Answer<A> =
   | { readonly worker: string; readonly status: "rejected"; readonly reason: CallError }
 
 /** Options of a session. */
-export interface SessionOptions extends Omit<CallOptions, "idempotent"> {}
+export interface SessionOptions
+  extends Omit<CallOptions, "idempotent">, Pick<WorkerPool.SessionOptions, "onLoss" | "snapshots"> {}
 
 /** A Python object that lives on one worker. */
 export interface Session extends AsyncDisposable {
   readonly key: string
-  /** The worker it lives on. */
+  /** The worker it lives on now. */
   readonly worker: string
-  /** Calls a method. Calls of one session run in order, one at a time. */
+  /** Which of its incarnations that is: the number grows each time that it is brought to another worker. */
+  readonly epoch: number
+  /**
+   * Calls a method. Calls of one session run in order, one at a time. One that is `idempotent` is repeated when the session comes back
+   * from the death of its worker.
+   */
   readonly call: {
-    <A>(
-      method: string,
-      args: ReadonlyArray<unknown>,
-      options: Omit<CheckedCallOptions<A>, "idempotent">
-    ): Promise<A>
-    <A = unknown>(method: string, args?: ReadonlyArray<unknown>, options?: SessionOptions): Promise<A>
+    <A>(method: string, args: ReadonlyArray<unknown>, options: CheckedCallOptions<A>): Promise<A>
+    <A = unknown>(method: string, args?: ReadonlyArray<unknown>, options?: CallOptions): Promise<A>
   }
   /** Calls a method that is a generator. */
   readonly stream: <A = unknown>(
     method: string,
     args?: ReadonlyArray<unknown>,
-    options?: Omit<StreamOptions, "idempotent">
+    options?: StreamOptions
   ) => Items<A>
   /** Closes it: `close()` of the object is called if it has it. Any number of times. */
   readonly close: () => Promise<void>
@@ -303,7 +305,7 @@ export const createPool = async (options: PoolOptions = {}): Promise<Pool> => {
   return {
     ...callers("pool", pool),
     map: Maps.make(pool),
-    session: async (key, target, args, sessionOptions) => {
+    session: async (key, target, args, sessionOptions = {}) => {
       const { call, signal } = CallOption.read(
         "pool.session",
         target,
@@ -314,7 +316,12 @@ export const createPool = async (options: PoolOptions = {}): Promise<Pool> => {
       if (typeof key !== "string")
         throw new TypeError(`pool.session: the key must be text, not ${typeof key}`)
       const own = Scope.forkUnsafe(sessions)
-      const opened = Scope.provide(pool.session(key, target, args, call), own)
+      const { onLoss, snapshots } = sessionOptions
+      const { deadline, kwargs } = call
+      const opened = Scope.provide(
+        pool.session(key, target, args, { deadline, kwargs, onLoss, snapshots }),
+        own
+      )
       const session = await run(
         Effect.onError(opened, (cause) => Scope.close(own, Exit.failCause(cause))),
         signal
@@ -348,7 +355,12 @@ const handle = (session: WorkerPool.Session, scope: Scope.Closeable): Session =>
   const close = (): Promise<void> => (closing ??= run(Scope.close(scope, Exit.void)))
   return {
     key: session.key,
-    worker: session.worker,
+    get worker() {
+      return session.worker
+    },
+    get epoch() {
+      return session.epoch
+    },
     ...callers("session", session),
     close,
     [Symbol.asyncDispose]: close
@@ -360,11 +372,6 @@ const callers = (
   who: string,
   { call, stream }: Pick<WorkerPool.WorkerPool, "call" | "stream">
 ): Pick<Pool, "call" | "stream"> => {
-  const [allowed, streamed] =
-    who === "session"
-      ? [CallOption.METHOD, CallOption.METHOD_STREAM]
-      : [CallOption.FUNCTION, CallOption.STREAM]
-
   function callPromise<A>(
     target: Target,
     args: ReadonlyArray<unknown>,
@@ -380,7 +387,7 @@ const callers = (
     args: ReadonlyArray<unknown> = [],
     options: Partial<CheckedCallOptions<unknown>> = {}
   ): Promise<unknown> {
-    const read = CallOption.read(`${who}.call`, target, args, options, allowed)
+    const read = CallOption.read(`${who}.call`, target, args, options, CallOption.FUNCTION)
     const value = call(target, args, read.call)
     const { result } = options
     return run(
@@ -399,7 +406,7 @@ const callers = (
     args: ReadonlyArray<unknown> = [],
     options: StreamOptions = {}
   ): Items<unknown> {
-    const read = CallOption.read(`${who}.stream`, target, args, options, streamed)
+    const read = CallOption.read(`${who}.stream`, target, args, options, CallOption.STREAM)
     return AsyncItems.make(stream(target, args, { ...read.call, credit: options.credit }), read.signal)
   }
 

@@ -30,6 +30,10 @@ export interface CallOptions {
   readonly map?: MapMode | undefined
   /** W3C's `traceparent` of the span that it belongs to; ASCII, under 256 characters. */
   readonly trace?: string | undefined
+  /** Of a session: its state is asked for as well. */
+  readonly snapshot?: boolean | undefined
+  /** The first argument is a snapshot that the session is to be made from. */
+  readonly restore?: boolean | undefined
 }
 
 /** What the items of a map are: one argument each, or all arguments of a call, as `[args, kwargs]`. */
@@ -122,17 +126,20 @@ const lengthOf = (parts: ReadonlyArray<Uint8Array>): number =>
   parts.reduce((sum, part) => sum + part.byteLength, 0)
 
 const optionsOf = (options: CallOptions): { readonly [name: string]: Json.Json } | null => {
-  const { credit, deadline, map, session, trace } = options
+  const { credit, deadline, map, restore, session, snapshot, trace } = options
   if (isEmpty(options)) return null
   return {
     ...(deadline === undefined ? {} : { deadline }),
     ...(session === undefined ? {} : { session }),
     ...(credit === undefined ? {} : { credit }),
     ...(map === undefined ? {} : { map }),
-    ...(trace === undefined ? {} : { trace })
+    ...(trace === undefined ? {} : { trace }),
+    ...(snapshot === true ? { snapshot } : {}),
+    ...(restore === true ? { restore } : {})
   }
 }
 
+// A snapshot is a session's.
 const isEmpty = ({ credit, deadline, map, session, trace }: CallOptions): boolean =>
   deadline === undefined &&
   session === undefined &&
@@ -145,9 +152,9 @@ const NO_OPTIONS = Uint8Array.of(Op.NONE, Op.TUPLE2, Op.STOP)
 // Without the memo, which belongs to the call.
 const pickledOptions = (options: CallOptions): Uint8Array => {
   if (isEmpty(options)) return NO_OPTIONS
-  const { credit, deadline, map, session, trace } = options
+  const { credit, deadline, map, restore, session, snapshot, trace } = options
   const key = session === undefined ? EMPTY : text(session)
-  const bytes = new Uint8Array(96 + key.length + (trace?.length ?? 0))
+  const bytes = new Uint8Array(120 + key.length + (trace?.length ?? 0))
   const view = new DataView(bytes.buffer)
   let at = 0
   const byte = (value: number): void => void (bytes[at++] = value)
@@ -187,6 +194,15 @@ const pickledOptions = (options: CallOptions): Uint8Array => {
   if (trace !== undefined) {
     short("trace")
     short(trace)
+    byte(Op.SETITEM)
+  }
+  for (const [name, value] of [
+    ["snapshot", snapshot],
+    ["restore", restore]
+  ] as const) {
+    if (value !== true) continue
+    short(name)
+    byte(Op.NEWTRUE)
     byte(Op.SETITEM)
   }
   byte(Op.TUPLE2)

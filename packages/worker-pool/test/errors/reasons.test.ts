@@ -6,6 +6,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
@@ -39,6 +40,17 @@ type Table = {
 const failure = <E, R>(effect: Effect.Effect<unknown, E, R>): Effect.Effect<E, never, R> =>
   Effect.flip(effect).pipe(Effect.catch((value) => Effect.die(new Error(`it gave ${inspect(value)}`))))
 
+/** A store that cannot do one thing. */
+const faulty = (method: "getUint8Array" | "set") => {
+  const fails = Effect.fail(new KeyValueStore.KeyValueStoreError({ method, message: "the disk is full" }))
+  return {
+    getUint8Array: () => Effect.undefined,
+    set: () => Effect.void,
+    remove: () => Effect.void,
+    [method]: () => fails
+  }
+}
+
 /** A mock pool in virtual time. What is said not to have begun is not among the calls of its workers. */
 const mocked = <A>(
   options: Omit<WorkerPool.Options, "start"> & MockWorker.Options,
@@ -57,6 +69,11 @@ const mocked = <A>(
         "app:killed": Behaviour.signal("SIGSEGV"),
         "app:once": Behaviour.inTurn([Behaviour.reply(1), Behaviour.raise("OSError", "no room")]),
         "app:garbage": Behaviour.garbage(),
+        "app:Saved": () => ({
+          get: () => 1,
+          snapshot: Behaviour.inTurn([Behaviour.reply(1), Behaviour.raise("ValueError", "no state")]),
+          restore: Behaviour.reply(null)
+        }),
         "app:ask": Behaviour.callback("again", [], (value) => Behaviour.reply(value)),
         "app:Thing": () => ({ get: () => 1 })
       },
@@ -269,6 +286,40 @@ const table = {
         })
       ),
       says: /session "mine".*its worker is gone/
+    },
+    expired: {
+      ...session,
+      error: mocked({ sessions: { idleTimeout: "1 minute" } }, (pool) =>
+        Effect.gen(function* () {
+          const thing = yield* pool.session("mine", "app:Thing")
+          yield* inAMinute(Effect.void)
+          return yield* thing.call("get")
+        })
+      ),
+      says: /session "mine".*not used for 1m/
+    },
+    snapshot: {
+      ...session,
+      started: "maybe",
+      error: mocked({}, (pool) =>
+        Effect.flatMap(pool.session("mine", "app:Saved", [], { snapshots: {} }), (thing) => thing.call("get"))
+      ),
+      says: /Saved\.get \(session "mine"\).*ValueError: no state/
+    },
+    store: {
+      ...session,
+      started: "maybe",
+      error: mocked({ sessions: { store: faulty("set") } }, (pool) =>
+        pool.session("mine", "app:Saved", [], { snapshots: {} })
+      ),
+      says: /session "mine".*cannot be stored: the disk is full/
+    },
+    restore: {
+      ...session,
+      error: mocked({ sessions: { store: faulty("getUint8Array") } }, (pool) =>
+        pool.session("mine", "app:Saved", [], { snapshots: { keep: true } })
+      ),
+      says: /session "mine".*cannot be read: the disk is full/
     },
     closed: {
       ...session,

@@ -184,6 +184,7 @@ const setUp = (
         key: more.key,
         priority: more.priority ?? 0,
         arrivedAt: undefined,
+        takes: false,
         place: Requests.NEW,
         timer: undefined
       }

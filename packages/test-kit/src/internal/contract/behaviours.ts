@@ -56,6 +56,19 @@ const inSession =
       )
     )
 
+/** The same of one that survives its worker. */
+const surviving =
+  (
+    options: Pick<WorkerPool.SessionOptions, "onLoss" | "snapshots">,
+    ...methods: ReadonlyArray<readonly [name: string, ...args: ReadonlyArray<unknown>]>
+  ) =>
+  (pool: Pool): Call =>
+    Effect.scoped(
+      Effect.flatMap(pool.session("w", "Counter", [5], options), (session) =>
+        Effect.forEach(methods, ([name, ...args]) => outcome(session.call(name, args)))
+      )
+    )
+
 /** The items of a stream, and how it ended; what its generator returned is the last item. */
 const drained = (
   open: (options: WorkerPool.StreamOptions) => Stream.Stream<unknown, CallError.CallError>,
@@ -403,6 +416,50 @@ export const behaviours: ReadonlyArray<Behaviour> = [
         Effect.andThen(pool.session("t", "Counter"), Effect.asVoid(pool.session("t", "Counter")))
       ),
     expected: failed("SessionError", "exists", "no")
+  },
+
+  {
+    name: "a session that survives its worker, with what was acknowledged",
+    run: surviving({ snapshots: {} }, ["add", 2], ["end"], ["add", 3]),
+    expected: value([value(7), failed("WorkerLost", "exit", "maybe"), value(10)])
+  },
+  {
+    name: "a session that survives its worker, as it was after every second call",
+    run: surviving({ snapshots: { every: 2 } }, ["add", 1], ["add", 1], ["add", 1], ["end"], ["add", 10]),
+    expected: value([value(6), value(7), value(8), failed("WorkerLost", "exit", "maybe"), value(17)])
+  },
+  {
+    name: "a session that is made again",
+    run: surviving({ onLoss: "remake" }, ["add", 2], ["end"], ["add", 3]),
+    expected: value([value(7), failed("WorkerLost", "exit", "maybe"), value(8)])
+  },
+  {
+    name: "a snapshot that fails",
+    run: surviving({ snapshots: {} }, ["add", 8], ["add", 1]),
+    expected: value([failed("SessionError", "snapshot", "maybe"), value(14)])
+  },
+  {
+    name: "a stream of a session that survives",
+    run: (pool) =>
+      Effect.scoped(
+        Effect.flatMap(pool.session("w", "Counter", [1], { snapshots: {} }), (session) =>
+          Effect.all([
+            drained((options) => session.stream("numbers", [3], options), 64),
+            outcome(session.call("end")),
+            outcome(session.call("add", [1]))
+          ])
+        )
+      ),
+    expected: value([
+      { items: [2, 3, 4, { returned: null }], end: "ended" },
+      failed("WorkerLost", "exit", "maybe"),
+      value(5)
+    ])
+  },
+  {
+    name: "a session of a class that cannot be saved",
+    run: (pool) => Effect.scoped(Effect.asVoid(pool.session("x", "Mortal", [], { snapshots: {} }))),
+    expected: failed("InvalidCall", "target", "no")
   },
 
   { name: "a worker that leaves", run: call("end", [7]), expected: failed("WorkerLost", "exit", "maybe") },

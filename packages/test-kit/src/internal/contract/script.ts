@@ -45,9 +45,16 @@ export const script: Script = {
       *numbers(count: number) {
         for (let i = 0; i < count; i++) yield ++n
       },
+      snapshot: () => (n === 13 ? Behaviour.raise("ValueError", "unlucky") : n),
+      restore: (state: number) => {
+        n = state
+        return null
+      },
+      end: Behaviour.exit(7),
       _hidden: () => n
     }
   },
+  Mortal: () => ({ add: (by: number) => by }),
   "contract:hidden": () => "hidden"
 }
 
@@ -62,7 +69,7 @@ export const start: Start.Start = Start.exposing(
         name,
         {
           kind:
-            name === "Counter"
+            name === "Counter" || name === "Mortal"
               ? ("class" as const)
               : generators.includes(name)
                 ? ("generator" as const)
