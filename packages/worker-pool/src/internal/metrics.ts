@@ -10,6 +10,8 @@ import type { WorkerState } from "../worker/WorkerState.ts"
 /** What is true of a pool at one moment. */
 export interface Standing {
   readonly queued: number
+  /** For how long calls have been waiting, in milliseconds. */
+  readonly waitingFor: number
   readonly running: number
   readonly sessions: number
   readonly states: Iterable<WorkerState>
@@ -79,6 +81,11 @@ const workers = (attributes: Labels) =>
   Metric.gauge("worker_pool_workers", { attributes, description: "Workers, by state" })
 const queued = (attributes: Labels) =>
   Metric.gauge("worker_pool_queued", { attributes, description: "Calls that wait for a worker" })
+const waiting = (attributes: Labels) =>
+  Metric.gauge("worker_pool_waiting_milliseconds", {
+    attributes,
+    description: "For how long there has been a call that waits"
+  })
 const running = (attributes: Labels) =>
   Metric.gauge("worker_pool_running", { attributes, description: "Calls that run" })
 const sessions = (attributes: Labels) =>
@@ -116,6 +123,7 @@ export const make = (pool: string, context: Context.Context<never>): Metrics => 
   }
   const now = {
     queued: plain(queued),
+    waiting: plain(waiting),
     running: plain(running),
     sessions: plain(sessions),
     memory: plain(memory)
@@ -153,6 +161,7 @@ export const make = (pool: string, context: Context.Context<never>): Metrics => 
     },
     sample: (standing) => {
       now.queued(standing.queued)
+      now.waiting(standing.waitingFor)
       now.running(standing.running)
       now.sessions(standing.sessions)
       now.memory(standing.memory)

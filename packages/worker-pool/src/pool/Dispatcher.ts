@@ -39,6 +39,8 @@ export interface Dispatcher {
   readonly close: () => void
   /** The calls that wait and that a worker with room could run, and since when there have been such calls. */
   readonly waiting: Backlog.Backlog["waiting"]
+  /** For how long there has been a call that any worker could run and none does, in milliseconds; 0 if there is none. */
+  readonly waitingFor: () => number
   /** The most calls that workers had at once since this was last asked. */
   readonly peak: () => number
   readonly queued: () => number
@@ -315,6 +317,10 @@ export const make = (options: DispatcherOptions): Dispatcher => {
       return Effect.sync(() => waiters.delete(waiter))
     }),
     waiting: backlog.waiting,
+    waitingFor: () => {
+      const { count, since } = backlog.waiting()
+      return count === 0 ? 0 : timers.now() - since
+    },
     peak: () => {
       const most = peak
       peak = assigned

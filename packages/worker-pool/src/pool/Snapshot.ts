@@ -14,6 +14,8 @@ export interface Snapshot {
   readonly workers: ReadonlyArray<WorkerSnapshot>
   /** Calls that wait for a worker. */
   readonly queued: number
+  /** For how long there has been a call that any worker could run and none does, in milliseconds. */
+  readonly waitingFor: number
   /** Calls that run, those whose caller has left included. */
   readonly running: number
   readonly sessions: number
@@ -44,7 +46,7 @@ export interface WorkerSnapshot {
   readonly dirty: ReadonlyArray<string>
   /** For how long its oldest call has run, in milliseconds, to a `heartbeat.interval`; 0 if it is idle. */
   readonly runningFor: number
-  /** Whether it runs something and does not answer. */
+  /** Whether it does not answer. */
   readonly unresponsive: boolean
 }
 
@@ -61,6 +63,7 @@ export const make = (parts: Parts & { readonly workers: Workers }): Snapshot => 
   return {
     workers: Array.from(roster.values(), (worker) => ofWorker(worker, parts.workers, sessions)),
     queued: dispatcher.queued(),
+    waitingFor: dispatcher.waitingFor(),
     running: dispatcher.running(),
     sessions: sessions.size(),
     circuit: workers.circuit()
@@ -70,6 +73,7 @@ export const make = (parts: Parts & { readonly workers: Workers }): Snapshot => 
 /** The same as numbers, for metrics. */
 export const standing = ({ dispatcher, roster, sessions }: Parts): Standing => ({
   queued: dispatcher.queued(),
+  waitingFor: dispatcher.waitingFor(),
   running: dispatcher.running(),
   sessions: sessions.size(),
   states: Array.from(roster.values(), (worker) => worker.state()),

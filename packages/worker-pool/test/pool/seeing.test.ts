@@ -223,3 +223,21 @@ it.effect("D69 a secret argument is in no event, history, log, metric, span or m
     assert.notInclude(seen, secret)
   }).pipe(Effect.provide(Telemetry.layerCaptured))
 )
+
+describe("a snapshot", () => {
+  it.effect("says for how long calls have been waiting", () =>
+    Effect.gen(function* () {
+      const pool = yield* pooled({ queue: { timeout: "1 minute" } })
+      const waiting = Effect.map(pool.snapshot, ({ queued, waitingFor }) => [queued, waitingFor])
+      assert.deepStrictEqual(yield* waiting, [0, 0])
+      const calls = yield* Effect.forEach([1, 2, 3], () => fork(pool.call("app:slow")))
+      yield* TestClock.adjust("600 millis")
+      assert.deepStrictEqual(yield* waiting, [2, 600])
+      yield* TestClock.adjust("1200 millis")
+      assert.deepStrictEqual(yield* waiting, [1, 1_800])
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(yield* waiting, [0, 0])
+      for (const call of calls) assert.strictEqual(yield* Fiber.join(call), "slow")
+    })
+  )
+})
