@@ -37,6 +37,7 @@ import type * as Stream from "effect/Stream"
 import type { CallError } from "./CallError.ts"
 import * as Descriptions from "./internal/descriptions.ts"
 import type { MapError } from "./MapError.ts"
+import type { Answer, BroadcastOptions } from "./pool/Broadcast.ts"
 import type { CallOptions } from "./pool/Calls.ts"
 import type { MapOptions } from "./pool/Maps.ts"
 import type { Session as UntypedSession, SessionOptions as UntypedOptions } from "./pool/SessionHandle.ts"
@@ -134,14 +135,22 @@ export type Member<D> =
         ? Open<F, Effect.Effect<Session<M>, CallError, Scope.Scope>>
         : never
 
-/** What a described function of a module has beside its call: calls with many arguments, as `WorkerPool.map` makes them. */
-export type Mapper<D> =
+/**
+ * What a described function of a module has beside its call: calls with many arguments, as `WorkerPool.map` makes them, and one on every worker,
+ * as `WorkerPool.broadcast` makes it.
+ */
+export type Several<D> =
   D extends Fn<infer F, infer A>
     ? {
         readonly map: <E = never, R = never>(
           items: Iterable<ArgsOf<F>> | Stream.Stream<ArgsOf<F>, E, R>,
           options?: Omit<MapOptions, "kwargs" | "each">
         ) => Stream.Stream<A, MapError | E, R>
+        readonly broadcast: Call<
+          F,
+          Omit<BroadcastOptions, "kwargs">,
+          Effect.Effect<ReadonlyArray<Answer<A>>, CallError>
+        >
       }
     : unknown
 
@@ -152,7 +161,7 @@ export type Session<M extends MethodRecord> = {
 
 /** The calls of one module. */
 export type Client<M extends PythonModule> = {
-  readonly [K in keyof M["members"]]: Member<M["members"][K]> & Mapper<M["members"][K]>
+  readonly [K in keyof M["members"]]: Member<M["members"][K]> & Several<M["members"][K]>
 }
 
 /** The calls of several modules, each under its key. */

@@ -11,6 +11,7 @@ import { InvalidCall, stackless } from "../CallError.ts"
 import type { CallError } from "../CallError.ts"
 import type { Fn, MethodRecord, Parameters, PythonModule, SessionClass, StreamFn } from "../PythonModule.ts"
 import type { WorkerPool } from "../WorkerPool.ts"
+import type { Answer, BroadcastOptions } from "./Broadcast.ts"
 import type { CallOptions, CheckedCallOptions } from "./Calls.ts"
 import type { MapOptions } from "./Maps.ts"
 import type { Session, SessionOptions } from "./SessionHandle.ts"
@@ -44,7 +45,10 @@ export const make = (pool: WorkerPool, module: PythonModule): Calls =>
         described._tag === "Session"
           ? opener(pool, target, described)
           : described._tag === "Fn"
-            ? Object.assign(call(pool, target, target, described), { map: map(pool, target, described) })
+            ? Object.assign(call(pool, target, target, described), {
+                map: map(pool, target, described),
+                broadcast: broadcast(pool, target, described)
+              })
             : stream(pool, target, target, described)
       ]
     })
@@ -90,6 +94,21 @@ const call = (callee: Callee, target: string, label: string, described: Fn) => {
       if (Result.isFailure(encoded)) return Effect.fail(encoded.failure)
       const { kwargs, positional } = encoded.success
       return callee.call(target, positional, { deadline, idempotent, ...options, kwargs, result })
+    })
+}
+
+const broadcast = (pool: WorkerPool, target: string, described: Fn) => {
+  const encode = encoder(described)
+  const { deadline, success: result = Schema.Unknown } = described
+  return (
+    args: unknown,
+    options?: Omit<BroadcastOptions, "kwargs">
+  ): Effect.Effect<ReadonlyArray<Answer<unknown>>, CallError> =>
+    Effect.suspend(() => {
+      const encoded = encode(target, args)
+      if (Result.isFailure(encoded)) return Effect.fail(encoded.failure)
+      const { kwargs, positional } = encoded.success
+      return pool.broadcast(target, positional, { deadline, ...options, kwargs, result })
     })
 }
 

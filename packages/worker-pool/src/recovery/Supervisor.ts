@@ -145,16 +145,16 @@ export const make = (options: SupervisorOptions): Effect.Effect<Supervisor, Star
             leaving--
             return
           }
-          if (outcome._tag === "NotStarted" && succession !== undefined) {
-            // The one in whose place it was to be goes on.
-            if (Deferred.doneUnsafe(succession, Effect.fail(outcome.error)))
-              return options.onStartFailed(slot, life, outcome.error)
-          }
-          if (outcome._tag === "Ended" && (yield* isSucceeded(outcome.succession))) return
-          const action = Decision.decide(outcome, fruitless)
-          fruitless = action.fruitless
+          const isTaken =
+            outcome._tag === "Ended"
+              ? yield* isSucceeded(outcome.succession)
+              : // Told now, the one in whose place it was to be goes on.
+                succession !== undefined && Deferred.doneUnsafe(succession, Effect.fail(outcome.error))
           if (outcome._tag === "NotStarted") yield* onStartFailed(slot, life, outcome.error)
-          if (taken.size - leaving > options.min && !options.wanted()) return
+          const isNeeded = taken.size - leaving <= options.min || options.wanted()
+          const action = Decision.decide(outcome, { fruitless, isTaken, isNeeded })
+          if (action._tag === "Leave") return
+          fruitless = action.fruitless
           if (action.delay > 0) yield* Effect.sleep(action.delay)
         }
       })
@@ -269,7 +269,7 @@ interface Tenure {
 
 /** How a life went, or that it was not waited for its end. */
 type Course =
-  | (Decision.Life & { readonly succession?: Succession | undefined })
+  | (Decision.Failure & { readonly succession?: Succession | undefined })
   | { readonly _tag: "Retired"; readonly worker: Worker }
 
 const isSucceeded = (succession: Succession | undefined): Effect.Effect<boolean> =>

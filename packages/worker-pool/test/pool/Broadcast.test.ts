@@ -1,7 +1,7 @@
 /** Broadcasts, in virtual time: what each worker says, and what those that come later are told. */
 import { assert, describe, it } from "@effect/vitest"
 import { Behaviour, MockWorker, Start } from "@fireweed/test-kit/workers"
-import { WorkerPool } from "@fireweed/worker-pool"
+import { PythonModule, WorkerPool } from "@fireweed/worker-pool"
 import type { CallError } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -201,6 +201,34 @@ describe("D58 what is told to all workers has an answer of each", () => {
           assert.deepStrictEqual(told("2.2"), expected)
           assert.strictEqual((yield* pool.snapshot).queued, 0)
         }
+      })
+  )
+
+  it.effect(
+    "a described function checks its arguments before anybody is told, and types what each said",
+    () =>
+      Effect.gen(function* () {
+        const App = PythonModule.make("app", {
+          set: PythonModule.fn({
+            args: { value: Schema.String },
+            positional: ["value"],
+            success: Schema.String
+          })
+        })
+        const { pool, told } = yield* pooled()
+        const { set } = PythonModule.client(pool, App)
+        const answers: ReadonlyArray<WorkerPool.Answer<string>> = yield* set.broadcast(
+          { value: "a" },
+          { key: "k" }
+        )
+        assert.deepStrictEqual(said(answers), [
+          ["1.1", "a"],
+          ["2.1", "a"]
+        ])
+        // @ts-expect-error -- no text
+        const error = yield* Effect.flip(set.broadcast({ value: 1 }))
+        assert.strictEqual(nameOf(error), "InvalidCall arguments no")
+        assert.deepStrictEqual(told("1.1"), ["set a"])
       })
   )
 
