@@ -40,7 +40,7 @@ export interface Options {
          */
         readonly max: number
         /**
-         * When the busiest moment of this long (to a sixth) had no need of so many workers, those that are idle and hold no session leave.
+         * When the busiest moment of this long (to a sixth) had no need of so many workers, those that are idle and hold no session that cannot move leave.
          * Default: 60 seconds.
          */
         readonly idleTimeout?: Duration.Input | undefined
@@ -190,7 +190,8 @@ export interface Options {
     | undefined
   /**
    * When a worker that does its work is replaced by a new one. The successor is started first, one at a time; then the worker is given no more
-   * calls, and leaves when those that it has are done. One that holds a session which cannot move stays until that is closed. Default: never.
+   * calls, and leaves when those that it has are done. Sessions with snapshots move to others; one that holds any other stays until that is closed.
+   * Default: never.
    */
   readonly recycle?:
     | {

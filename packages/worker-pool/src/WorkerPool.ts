@@ -401,6 +401,8 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       roster,
       dispatcher,
       sessions,
+      moveSessions: (worker) => sessionHandles.move(worker),
+      isHeld: (worker) => sessionHandles.holds(worker),
       replay,
       recoveries,
       fork

@@ -112,6 +112,8 @@ export interface SessionHandles {
    * that no other worker can take.
    */
   readonly move: (worker: Worker) => Effect.Effect<ReadonlyArray<string>>
+  /** Whether a session on a worker, or one that is being opened there, cannot be taken to another. */
+  readonly holds: (worker: Worker) => boolean
 }
 
 /** Sessions that are brought to another worker at once. */
@@ -210,6 +212,9 @@ export const make = (options: {
       life.close
     )
 
+  const on = (worker: Worker): Array<SessionLife.Life> =>
+    [...lives].filter(({ route }) => route.session().worker === worker)
+
   return {
     open: (key, target, args = [], given = {}) =>
       Effect.map(
@@ -219,14 +224,17 @@ export const make = (options: {
     move: (worker) =>
       Effect.suspend(() => {
         sessions.drain(worker)
-        const there = [...lives].filter(({ route }) => route.session().worker === worker)
         const moved = Effect.forEach(
-          there,
+          on(worker),
           (life) => Effect.map(life.move, (isGone) => (isGone ? [] : [life.key])),
           { concurrency: "unbounded" }
         )
         return Effect.map(moved, (keys) => keys.flat())
-      })
+      }),
+    holds: (worker) => {
+      const count = sessions.countOn(worker)
+      return count > 0 && count > on(worker).filter(({ isMovable }) => isMovable).length
+    }
   }
 }
 

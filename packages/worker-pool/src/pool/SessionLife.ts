@@ -31,6 +31,8 @@ import type { Row } from "./SessionStore.ts"
 export interface Life {
   readonly key: string
   readonly route: Route
+  /** Whether it can be taken to another worker with its state. */
+  readonly isMovable: boolean
   /** Takes it to another worker; answers whether it is gone from this one. Who leaves meanwhile does not stop it. */
   readonly move: Effect.Effect<boolean>
   /** Closes its object. Any number of times, also when it is lost. */
@@ -377,6 +379,7 @@ export const make = (around: Surroundings, session: Session): Life => {
   return {
     key,
     route: routed(false),
+    isMovable: saves,
     move: Effect.suspend(() => {
       if (phase === "ended") return Effect.succeed(true)
       if (!saves) return Effect.succeed(false)

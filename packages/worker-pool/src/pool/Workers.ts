@@ -64,6 +64,10 @@ export interface WorkersOptions {
   readonly roster: Roster
   readonly dispatcher: Dispatcher
   readonly sessions: Sessions
+  /** Takes the sessions of a worker to others, as far as that is possible. */
+  readonly moveSessions: (worker: Worker.Worker) => Effect.Effect<unknown>
+  /** Whether a worker has sessions that would go with it. */
+  readonly isHeld: (worker: Worker.Worker) => boolean
   readonly replay: Replay
   readonly recoveries: Recoveries.Recoveries
   /** Starts the effects of callbacks. */
@@ -134,22 +138,25 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
     const run = yield* FiberSet.makeRuntime<never, void, StartError>()
     // Those that are to leave, and are given no more calls.
     const leaving = new Set<Worker.Worker>()
+    const release = (worker: Worker.Worker, within: number): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        leaving.add(worker)
+        sessions.drain(worker)
+        worker.drain()
+        const done = options
+          .moveSessions(worker)
+          .pipe(Effect.andThen(sessions.emptied(worker)), Effect.andThen(worker.quiet))
+        yield* Number.isFinite(within) ? Effect.timeoutOption(done, within) : done
+        letGo(worker)
+      })
     const renewal = Renewal.make({
       timers,
       limits: settings.recycle,
       workers: () => roster,
       renewTransport: renew,
       succeed: (worker) => supervisor.succeed(worker),
-      release: (worker, within) =>
-        Effect.gen(function* () {
-          leaving.add(worker)
-          sessions.drain(worker)
-          worker.drain()
-          const done = Effect.andThen(sessions.emptied(worker), worker.quiet)
-          yield* Number.isFinite(within) ? Effect.timeoutOption(done, within) : done
-          letGo(worker)
-        }),
-      isHeld: (worker) => sessions.countOn(worker) > 0,
+      release,
+      isHeld: options.isHeld,
       fork: run,
       publish
     })
@@ -281,9 +288,12 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
       starting: supervisor.starting,
       waiting: dispatcher.waiting,
       peak: dispatcher.peak,
-      isHeld: (worker) => sessions.countOn(worker) > 0,
+      isHeld: options.isHeld,
       grow: supervisor.grow,
-      retire: letGo
+      retire: (worker) => {
+        if (sessions.countOn(worker) === 0) return letGo(worker)
+        run(release(worker, Number.POSITIVE_INFINITY))
+      }
     })
     const { onWaiting } = scaling
     yield* Reload.make({
