@@ -45,21 +45,23 @@ export const make = (): Admission => {
   let completed = 0
   const waiters = new Set<() => void>()
 
-  const enter = Effect.sync(() => void inHand++)
-  const leave = Effect.sync(() => {
+  const leave = (): undefined => {
     inHand--
     completed++
     if (inHand > 0) return
     for (const waiter of waiters) waiter()
     waiters.clear()
-  })
+  }
 
-  const admitted = <A, E, R>(target: string, effect: Effect.Effect<A, E, R>) =>
+  const admitted = <A, E, R>(target: string, enter: () => Effect.Effect<A, E, R>) =>
     Effect.withFiber<A, E | PoolUnavailable, R>((fiber) =>
-      draining && fiber.getRef(Reentry.Waiting) === undefined ? Effect.fail(refusal(target)) : effect
+      draining && fiber.getRef(Reentry.Waiting) === undefined ? Effect.fail(refusal(target)) : enter()
     )
 
-  const held = Effect.acquireRelease(enter, () => leave)
+  const held = Effect.acquireRelease(
+    Effect.sync(() => void inHand++),
+    () => Effect.sync(leave)
+  )
 
   const emptied = Effect.callback<void>((resume) => {
     if (inHand === 0) return resume(Effect.void)
@@ -70,16 +72,15 @@ export const make = (): Admission => {
 
   return {
     call: (target, effect) =>
-      admitted(
-        target,
-        Effect.suspend(() => {
-          inHand++
-          return Effect.onExit(effect, () => leave)
-        })
-      ),
-    scoped: (target, effect) => admitted(target, Effect.andThen(held, effect)),
-    stream: (target, stream, fail) =>
-      Stream.unwrap(Effect.as(Effect.mapError(admitted(target, held), fail), stream)),
+      admitted(target, () => {
+        inHand++
+        return Effect.onExitPrimitive(effect, leave)
+      }),
+    scoped: (target, effect) => admitted(target, () => Effect.andThen(held, effect)),
+    stream: (target, stream, fail) => {
+      const entered = admitted(target, () => held)
+      return Stream.unwrap(Effect.as(Effect.mapError(entered, fail), stream))
+    },
     drain: (timeout) =>
       Effect.suspend(() => {
         draining = true
