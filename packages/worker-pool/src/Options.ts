@@ -243,7 +243,7 @@ export interface Options {
           | {
               /** Replacing a worker that died or did not start. Default: twice `startTimeout`. */
               readonly replace?: Duration.Input | undefined
-              /** Restoring a session. Default: 30 seconds. */
+              /** Restoring a session. Default: `startTimeout` and `queue.timeout`, for its new worker may have to be started first. */
               readonly restore?: Duration.Input | undefined
             }
           | undefined

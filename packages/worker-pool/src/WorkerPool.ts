@@ -365,12 +365,14 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
     // Before the workers, so that it outlives the last of their callbacks.
     const fork = yield* FiberSet.makeRuntime()
     const sessions = yield* Sessions.make(settings.maxSessions)
+    // Its new worker may have to be started first.
+    const { restore = settings.startTimeout + settings.queue.timeout } = settings.recovery.budget
     const recoveries = Recoveries.make({
       timers,
       concurrency: settings.recovery.concurrency,
       budget: {
         replace: settings.recovery.budget.replace ?? 2 * settings.startTimeout,
-        restore: settings.recovery.budget.restore
+        restore
       },
       onBegin: (recovery) => publish(() => ({ _tag: "RecoveryStarted", ...recovery })),
       onEnd: (ended) => publish(() => ({ _tag: "RecoveryEnded", ...ended }))
@@ -467,6 +469,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       // Its new worker may have to be started first.
       movePatience: settings.startTimeout + settings.queue.timeout,
       closeTimeout: settings.shutdownTimeout,
+      recoveries,
       fork,
       publish
     })

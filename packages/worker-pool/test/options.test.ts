@@ -71,7 +71,7 @@ it("D33 what is configured wins over what is built in, and is merged in depth", 
     queue: { weights: { a: 2 } },
     crashLoop: { deaths: 2 }
   })
-  assert.deepStrictEqual(recovery, { concurrency: 10, budget: { replace: 2_000, restore: 30_000 } })
+  assert.deepStrictEqual(recovery, { concurrency: 10, budget: { replace: 2_000 } })
   assert.deepStrictEqual(queue, { limit: 1_000, timeout: 10_000, weights: { a: 2 } })
   assert.deepStrictEqual(crashLoop, { deaths: 2, pause: 10_000 })
 })
@@ -107,7 +107,7 @@ it("D64 the defaults stand in one place", () => {
     cancelGrace: 1_000,
     shutdownTimeout: 5_000,
     crashLoop: { deaths: 5, pause: 10_000 },
-    recovery: { concurrency: 10, budget: { restore: 30_000 } },
+    recovery: { concurrency: 10, budget: {} },
     maxFrame: 1024 ** 3,
     codec: "pickle",
     output: "log",

@@ -167,7 +167,7 @@ const Options = Schema.Struct({
   ),
   recovery: Schema.Struct({
     concurrency: whole(1, 1_024, 10),
-    budget: Schema.Struct({ replace: Schema.optional(Millis), restore: millis(30_000) }).pipe(
+    budget: Schema.Struct({ replace: Schema.optional(Millis), restore: Schema.optional(Millis) }).pipe(
       Schema.withDecodingDefault(Effect.succeed({}))
     )
   }).pipe(Schema.withDecodingDefault(Effect.succeed({}))),

@@ -16,6 +16,7 @@ import type { PoolEvent } from "../PoolEvent.ts"
 import type { CodecName } from "../protocol/Codec.ts"
 import * as Kind from "../protocol/Kind.ts"
 import type { Worker } from "../worker/Worker.ts"
+import type { Recoveries } from "../recovery/Recoveries.ts"
 import type { CallOptions, CheckedCallOptions, Invoke } from "./Calls.ts"
 import type { Dispatcher } from "./Dispatcher.ts"
 import * as Incarnations from "./Incarnations.ts"
@@ -138,6 +139,7 @@ export const make = (options: {
   /** Longest time for the object to close, and longest that its user waits for it, in milliseconds. */
   readonly closeTimeout: number
   /** Runs what may outlast the scope of a session, until the pool closes. */
+  readonly recoveries: Pick<Recoveries, "run">
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   readonly publish: (build: () => PoolEvent) => void
 }): SessionHandles => {

@@ -19,6 +19,7 @@ import type { CallError } from "../CallError.ts"
 import type { Survival } from "../internal/sessionOptions.ts"
 import type { Timer, Timers } from "../internal/Timers.ts"
 import type { PoolEvent } from "../PoolEvent.ts"
+import type { Recoveries } from "../recovery/Recoveries.ts"
 import * as WorkerState from "../worker/WorkerState.ts"
 import * as Gate from "./Gate.ts"
 import * as Incarnations from "./Incarnations.ts"
@@ -46,6 +47,8 @@ export interface Surroundings {
   readonly incarnations: Incarnations.Incarnations
   /** Moves at once. */
   readonly moves: Semaphore.Semaphore
+  /** What brings a session back whose worker is gone. */
+  readonly recoveries: Pick<Recoveries, "run">
   /** Most calls that wait for one session on its way, and their longest wait, in milliseconds. */
   readonly queue: { readonly limit: number; readonly timeout: number }
   /** Longest wait for a worker to move to, in milliseconds. */
@@ -228,6 +231,22 @@ export const make = (around: Surroundings, session: Session): Life => {
 
   // --- from one worker to another
 
+  const recovered = <A>(travel: Effect.Effect<A, CallError>): Effect.Effect<A, CallError> =>
+    Effect.flatMap(around.recoveries.run({ kind: "restore", subject: key }, travel), (outcome) => {
+      switch (outcome._tag) {
+        case "Recovered":
+          return Effect.succeed(outcome.value)
+        case "Failed":
+          return Effect.fail(outcome.error)
+        case "TimedOut":
+          return Effect.fail(
+            error("restore", `not done within ${Duration.format(outcome.budget)} (recovery.budget.restore)`)
+          )
+        case "Cancelled":
+          return Effect.fail(error("restore", "it was cancelled"))
+      }
+    })
+
   const adopt = (entry: Entry): void => {
     current = entry
     phase = "open"
@@ -243,6 +262,8 @@ export const make = (around: Surroundings, session: Session): Life => {
     const moves = isAlive(from)
     let here = moves
     let made: Entry | undefined
+    // A recovery has a budget for all of it.
+    const patience = moves ? around.movePatience : Number.POSITIVE_INFINITY
 
     /** From where it is, if that is still possible; else from the store. */
     const state = Effect.gen(function* () {
@@ -264,7 +285,7 @@ export const make = (around: Surroundings, session: Session): Life => {
       Effect.gen(function* () {
         const { entry } = yield* incarnations.make(origin, {
           from: data,
-          patience: around.movePatience,
+          patience,
           own: true,
           onMade: (entry) => {
             made = entry
@@ -276,12 +297,10 @@ export const make = (around: Surroundings, session: Session): Life => {
         return isAlive(entry) ? entry : yield* error("lost", "its new worker is gone, too")
       })
 
+    const travel = Effect.flatMap(state, (data) => Retry.run(arrive(data), policy, { maxElapsed: patience }))
     const journey = Effect.andThen(
       gate.empty,
-      Semaphore.withPermits(
-        around.moves,
-        1
-      )(Effect.flatMap(state, (data) => Retry.run(arrive(data), policy, { maxElapsed: around.movePatience })))
+      moves ? Semaphore.withPermits(around.moves, 1)(travel) : recovered(travel)
     )
 
     const arrived = (exit: Exit.Exit<Entry, CallError>): Effect.Effect<void> =>

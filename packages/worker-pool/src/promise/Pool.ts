@@ -222,7 +222,7 @@ export interface Pool extends AsyncDisposable {
       options?: BroadcastOptions
     ): Promise<ReadonlyArray<Answer<A>>>
   }
-  /** Workers that are replaced: those under way, the last hundred, and a way to cancel one. */
+  /** Workers that are replaced, and sessions that are restored: those under way, the last hundred, and a way to cancel one. */
   readonly recoveries: {
     readonly active: () => ReadonlyArray<Recovery>
     readonly ended: () => ReadonlyArray<EndedRecovery>

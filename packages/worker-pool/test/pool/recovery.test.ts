@@ -1,10 +1,12 @@
-/** Workers that are replaced, as recoveries of the pool: bounded in number and in time, told, and cancelled. */
+/** Workers that are replaced and sessions that are restored: recoveries, bounded in number and in time, told, and cancelled. */
 import { assert, it } from "@effect/vitest"
 import { Behaviour, MockWorker, Start } from "@fireweed/test-kit/workers"
 import { WorkerPool } from "@fireweed/worker-pool"
+import type { PoolEvent } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import { TestClock } from "effect/testing"
 import { record } from "../support.ts"
+import * as Lists from "./lists.ts"
 
 const pooled = (options: Omit<WorkerPool.Options, "start"> & MockWorker.Options = {}) =>
   Effect.gen(function* () {
@@ -98,5 +100,61 @@ it.effect("no more workers are replaced at once than may be", () =>
       yield* TestClock.adjust("1 second")
     }
     assert.deepStrictEqual(sizes, [0, 2, 4, 5])
+  })
+)
+
+/** A session on the only worker, whose successors take as long as they are told to. */
+const surviving = (options: Parameters<typeof Lists.pooled>[0]) =>
+  Effect.gen(function* () {
+    const { events, kill, pool } = yield* Lists.pooled({ size: 1, ...options })
+    const session = yield* pool.session("key", "app:List", [[1]], Lists.saved)
+    yield* kill(session.worker)
+    yield* TestClock.adjust("1 second")
+    const restoring = Effect.map(pool.recoveries.active, (all) => all.find(({ kind }) => kind === "restore"))
+    return { events, pool, restoring, session }
+  })
+
+const lostFor = (events: ReadonlyArray<PoolEvent.PoolEvent>, session: WorkerPool.Session) =>
+  Effect.map(Effect.flip(session.call("get")), (error) => {
+    assert.lengthOf(Lists.tagged(events, "SessionLost"), 1)
+    return error.message
+  })
+
+it.effect("a session that is brought back is a recovery, too", () =>
+  Effect.gen(function* () {
+    const { pool, session } = yield* surviving({})
+    assert.deepStrictEqual(yield* session.call("get"), [1])
+    const ended = (yield* pool.recoveries.ended).map(({ kind, outcome, subject }) => [kind, subject, outcome])
+    assert.deepStrictEqual(ended, [
+      ["replace", "1.2", "Recovered"],
+      ["restore", "key", "Recovered"]
+    ])
+  })
+)
+
+it.effect("D32 a session that is not brought back within the budget is lost, and says so", () =>
+  Effect.gen(function* () {
+    const { events, restoring, session } = yield* surviving({
+      start: Start.inTurn([Start.ready, Start.never]),
+      recovery: { budget: { restore: "5 seconds" } }
+    })
+    assert.deepInclude(yield* restoring, { subject: "key", took: 1_000 })
+    yield* TestClock.adjust("4 seconds")
+    assert.match(yield* lostFor(events, session), /not done within 5s \(recovery\.budget\.restore\)/)
+    assert.isUndefined(yield* restoring)
+  })
+)
+
+it.effect("D31 a session whose restoration is cancelled is lost, and its key is free", () =>
+  Effect.gen(function* () {
+    const { events, pool, restoring, session } = yield* surviving({
+      start: Start.inTurn([Start.ready, Start.slow("10 seconds")])
+    })
+    assert.isTrue(yield* pool.recoveries.cancel((yield* restoring)?.id ?? 0))
+    yield* TestClock.adjust("1 minute")
+    assert.match(yield* lostFor(events, session), /it was cancelled/)
+    const { sessions, workers } = yield* pool.snapshot
+    assert.deepStrictEqual([workers.length, workers[0]?.sessions], [1, 0])
+    assert.isAtMost(sessions, 1)
   })
 )
