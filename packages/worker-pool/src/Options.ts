@@ -40,7 +40,7 @@ export interface Options {
          */
         readonly max: number
         /**
-         * When the busiest moment of this long (to a sixth) had no need of so many workers, those that are idle and hold no session that cannot move leave.
+         * When the busiest moment of this long (to a sixth) had no need of so many workers, those that are idle leave; sessions with snapshots move, and others hold their worker.
          * Default: 60 seconds.
          */
         readonly idleTimeout?: Duration.Input | undefined

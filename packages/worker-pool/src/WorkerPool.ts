@@ -403,8 +403,6 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       roster,
       dispatcher,
       sessions,
-      moveSessions: (worker) => sessionHandles.move(worker),
-      isHeld: (worker) => sessionHandles.holds(worker),
       replay,
       recoveries,
       fork
@@ -456,12 +454,13 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       watch,
       concurrency: settings.concurrency
     })
-    const sessionHandles = SessionHandle.make({
+    const openSession = SessionHandle.make({
       invoke,
       openStream,
       sessions,
       dispatcher,
       timers,
+      recoveries,
       codec: settings.codec,
       store: settings.sessions.store,
       idleTimeout: settings.sessions.idleTimeout ?? Number.POSITIVE_INFINITY,
@@ -469,7 +468,6 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       // Its new worker may have to be started first.
       movePatience: settings.startTimeout + settings.queue.timeout,
       closeTimeout: settings.shutdownTimeout,
-      recoveries,
       fork,
       publish
     })
@@ -558,7 +556,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkerPool, StartErro
       map,
       broadcast,
       session: (key, target, args, options) =>
-        admission.scoped(target, sessionHandles.open(key, target, args, options)),
+        admission.scoped(target, openSession(key, target, args, options)),
       restart: ({ timeout = "30 seconds" } = {}) =>
         Effect.suspend(() => workers.restart(Duration.toMillis(Duration.fromInputUnsafe(timeout)))),
       drain: ({ timeout = "30 seconds" } = {}) =>

@@ -14,9 +14,8 @@ import * as SessionOptionsCodec from "../internal/sessionOptions.ts"
 import type { Timers } from "../internal/Timers.ts"
 import type { PoolEvent } from "../PoolEvent.ts"
 import type { CodecName } from "../protocol/Codec.ts"
-import * as Kind from "../protocol/Kind.ts"
-import type { Worker } from "../worker/Worker.ts"
 import type { Recoveries } from "../recovery/Recoveries.ts"
+import * as Kind from "../protocol/Kind.ts"
 import type { CallOptions, CheckedCallOptions, Invoke } from "./Calls.ts"
 import type { Dispatcher } from "./Dispatcher.ts"
 import * as Incarnations from "./Incarnations.ts"
@@ -104,29 +103,17 @@ export type Open = (
   options?: SessionOptions
 ) => Effect.Effect<Session, CallError, Scope.Scope>
 
-/** The sessions of one pool, for those who use them. */
-export interface SessionHandles {
-  readonly open: Open
-  /**
-   * Takes the sessions of a worker to others, each with its state: calls in flight are waited for, those that come meanwhile wait, and none
-   * is lost or out of order. The worker takes no more sessions from now on. Answers the keys that stay: those without snapshots, and those
-   * that no other worker can take.
-   */
-  readonly move: (worker: Worker) => Effect.Effect<ReadonlyArray<string>>
-  /** Whether a session on a worker, or one that is being opened there, cannot be taken to another. */
-  readonly holds: (worker: Worker) => boolean
-}
-
-/** Sessions that are brought to another worker at once. */
+/** Sessions that leave a worker that lives at once. */
 const MOVES = 8
 
-/** Makes what opens and moves the sessions of one pool. */
+/** Makes what opens the sessions of one pool. */
 export const make = (options: {
   readonly invoke: Invoke
   readonly openStream: OpenStream
   readonly sessions: Sessions
   readonly dispatcher: Dispatcher
   readonly timers: Timers
+  readonly recoveries: Pick<Recoveries, "run">
   readonly codec: CodecName
   /** Where snapshots are kept; `undefined` for a store of the pool's own, in memory. */
   readonly store: SessionStore.Backend | undefined
@@ -139,15 +126,13 @@ export const make = (options: {
   /** Longest time for the object to close, and longest that its user waits for it, in milliseconds. */
   readonly closeTimeout: number
   /** Runs what may outlast the scope of a session, until the pool closes. */
-  readonly recoveries: Pick<Recoveries, "run">
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   readonly publish: (build: () => PoolEvent) => void
-}): SessionHandles => {
+}): Open => {
   const { invoke, openStream, publish, sessions } = options
   const { store = SessionStore.memory() } = options
   const incarnations = Incarnations.make(options)
   const around = { ...options, incarnations, moves: Semaphore.makeUnsafe(MOVES) }
-  const lives = new Set<SessionLife.Life>()
 
   /** Makes the object, with the state that the store has of it, or with one that the store has then. */
   const begin = (
@@ -177,7 +162,6 @@ export const make = (options: {
         made === undefined ? Effect.void : incarnations.dispose(made)
       )
       const life = SessionLife.make(around, { origin, survival, row, entry })
-      lives.add(life)
       publish(() => ({
         _tag: "SessionOpened",
         key: origin.key,
@@ -208,36 +192,11 @@ export const make = (options: {
       )
     })
 
-  const close = (life: SessionLife.Life): Effect.Effect<void> =>
-    Effect.andThen(
-      Effect.sync(() => lives.delete(life)),
-      life.close
+  return (key, target, args = [], given = {}) =>
+    Effect.map(
+      Effect.acquireRelease(open(key, target, args, given), (life) => life.close, { interruptible: true }),
+      (life) => handle(life, invoke, openStream)
     )
-
-  const on = (worker: Worker): Array<SessionLife.Life> =>
-    [...lives].filter(({ route }) => route.session().worker === worker)
-
-  return {
-    open: (key, target, args = [], given = {}) =>
-      Effect.map(
-        Effect.acquireRelease(open(key, target, args, given), close, { interruptible: true }),
-        (life) => handle(life, invoke, openStream)
-      ),
-    move: (worker) =>
-      Effect.suspend(() => {
-        sessions.drain(worker)
-        const moved = Effect.forEach(
-          on(worker),
-          (life) => Effect.map(life.move, (isGone) => (isGone ? [] : [life.key])),
-          { concurrency: "unbounded" }
-        )
-        return Effect.map(moved, (keys) => keys.flat())
-      }),
-    holds: (worker) => {
-      const count = sessions.countOn(worker)
-      return count > 0 && count > on(worker).filter(({ isMovable }) => isMovable).length
-    }
-  }
 }
 
 const NOTHING = { snapshot: undefined, failure: undefined }

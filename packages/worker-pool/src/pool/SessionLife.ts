@@ -32,10 +32,6 @@ import type { Row } from "./SessionStore.ts"
 export interface Life {
   readonly key: string
   readonly route: Route
-  /** Whether it can be taken to another worker with its state. */
-  readonly isMovable: boolean
-  /** Takes it to another worker; answers whether it is gone from this one. Who leaves meanwhile does not stop it. */
-  readonly move: Effect.Effect<boolean>
   /** Closes its object. Any number of times, also when it is lost. */
   readonly close: Effect.Effect<void>
 }
@@ -250,7 +246,7 @@ export const make = (around: Surroundings, session: Session): Life => {
   const adopt = (entry: Entry): void => {
     current = entry
     phase = "open"
-    sessions.watch(entry, onLost)
+    sessions.keep(entry, { onLost, move: saves ? move : undefined })
     gate.open(entry)
   }
 
@@ -281,7 +277,7 @@ export const make = (around: Surroundings, session: Session): Life => {
       return data ?? (yield* error("restore", "the store has no snapshot of it"))
     })
 
-    const arrive = (data: Uint8Array | undefined): Effect.Effect<Entry, CallError> =>
+    const incarnate = (data: Uint8Array | undefined): Effect.Effect<Entry, CallError> =>
       Effect.gen(function* () {
         const { entry } = yield* incarnations.make(origin, {
           from: data,
@@ -297,7 +293,9 @@ export const make = (around: Surroundings, session: Session): Life => {
         return isAlive(entry) ? entry : yield* error("lost", "its new worker is gone, too")
       })
 
-    const travel = Effect.flatMap(state, (data) => Retry.run(arrive(data), policy, { maxElapsed: patience }))
+    const travel = Effect.flatMap(state, (data) =>
+      Retry.run(incarnate(data), policy, { maxElapsed: patience })
+    )
     const journey = Effect.andThen(
       gate.empty,
       moves ? Semaphore.withPermits(around.moves, 1)(travel) : recovered(travel)
@@ -305,10 +303,15 @@ export const make = (around: Surroundings, session: Session): Life => {
 
     const arrived = (exit: Exit.Exit<Entry, CallError>): Effect.Effect<void> =>
       Effect.suspend(() => {
-        if (phase === "ended") return made === undefined ? Effect.void : incarnations.dispose(made)
+        const stray = made
+        if (stray !== undefined && (phase === "ended" || Exit.isFailure(exit))) {
+          made = undefined
+          return Effect.andThen(incarnations.dispose(stray), arrived(exit))
+        }
+        if (phase === "ended") return Effect.void
         if (Exit.isSuccess(exit)) {
           unsaved = 0
-          adopt(exit.value)
+          arrive(exit.value)
           publish(() => ({
             _tag: moves ? "SessionMoved" : saves ? "SessionRestored" : "SessionRemade",
             key,
@@ -320,9 +323,7 @@ export const make = (around: Surroundings, session: Session): Life => {
         } else if (here && isAlive(from)) adopt(from)
         else {
           const why = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-          lose(
-            `its worker is gone, and it could not be brought back: ${why?.message ?? "the pool is closed"}`
-          )
+          lose(`its worker is gone, and it could not be brought back: ${reasonOf(why)}`)
         }
         return Effect.void
       })
@@ -337,6 +338,20 @@ export const make = (around: Surroundings, session: Session): Life => {
     if (survival._tag === "Fail") lose("its worker is gone, and its state with it")
     else relocate()
   }
+
+  /** It lives here from now on; unless its worker is gone, or is to go, by now. */
+  const arrive = (entry: Entry): void => {
+    adopt(entry)
+    if (!isAlive(entry)) onLost()
+    else if (saves && sessions.isLeaving(entry.worker)) relocate()
+  }
+
+  const move = Effect.suspend(() => {
+    if (phase === "ended") return Effect.succeed(true)
+    const from = current
+    const way = phase === "moving" && moving !== undefined ? moving : relocate()
+    return Effect.map(Fiber.await(way), () => phase === "ended" || current !== from)
+  })
 
   // --- the end
 
@@ -389,23 +404,13 @@ export const make = (around: Surroundings, session: Session): Life => {
     watching = fork(Effect.forever(Effect.andThen(Effect.sleep(interval), reported(look))))
   }
 
-  adopt(current)
+  arrive(current)
   if (saves && survival.interval !== undefined) watch(survival.interval)
   if (around.idleTimeout < Number.POSITIVE_INFINITY) checkExpiry()
-  // It may have died before anybody looked.
-  if (!isAlive(current)) onLost()
 
   return {
     key,
     route: routed(false),
-    isMovable: saves,
-    move: Effect.suspend(() => {
-      if (phase === "ended") return Effect.succeed(true)
-      if (!saves) return Effect.succeed(false)
-      const from = current
-      const way = phase === "moving" && moving !== undefined ? moving : relocate()
-      return Effect.map(Fiber.await(way), () => phase === "ended" || current !== from)
-    }),
     close: Effect.suspend(() => {
       if (phase !== "ended") {
         const { worker } = current
@@ -418,6 +423,11 @@ export const make = (around: Surroundings, session: Session): Life => {
         : Effect.asVoid(Effect.timeoutOption(Fiber.await(ending), around.closeTimeout))
     })
   }
+}
+
+const reasonOf = (error: CallError | undefined): string => {
+  if (error === undefined) return "the pool is closed"
+  return error._tag === "SessionError" ? error.detail : error.message
 }
 
 const isAlive = (entry: Entry): boolean => WorkerState.isAlive(entry.worker.state())

@@ -21,23 +21,39 @@ export interface Entry {
   readonly worker: Worker
 }
 
+/** Who looks after an incarnation. */
+export interface Keeper {
+  /** Its worker is gone. */
+  readonly onLost: () => void
+  /** Takes the session to another worker, with its state; answers whether it has left. `undefined` if that cannot be done. */
+  readonly move: Effect.Effect<boolean> | undefined
+}
+
 /** The sessions of one pool. */
 export interface Sessions {
   /** A worker can take sessions. */
   readonly add: (worker: Worker) => void
-  /** A worker takes no more of them. */
-  readonly drain: (worker: Worker) => void
+  /**
+   * Takes the sessions of a worker to others, each with its state; the worker takes no more of them from now on. Calls in flight are waited for, those
+   * that come meanwhile wait, and none is lost or out of order. Answers the keys that stay: those without snapshots, and those that no other
+   * worker takes. Who leaves meanwhile does not stop it.
+   */
+  readonly move: (worker: Worker) => Effect.Effect<ReadonlyArray<string>>
+  /** Whether a worker is one from which sessions are to go. */
+  readonly isLeaving: (worker: Worker) => boolean
+  /** Whether a worker holds sessions that would go with it: such as cannot be moved. */
+  readonly isHeld: (worker: Worker) => boolean
   /** Waits until a worker holds none. */
   readonly emptied: (worker: Worker) => Effect.Effect<void>
-  /** A worker is gone; whoever watches what it held is told. */
+  /** A worker is gone; who looks after what it held is told. */
   readonly remove: (worker: Worker) => void
   /** Takes a key, until {@link Sessions.release}. */
   readonly claim: (key: string, target: string) => Result.Result<void, SessionError>
   readonly release: (key: string) => void
   /** Finds a worker for a new incarnation; `undefined` while there is none. */
   readonly place: (key: string, target: string) => Entry | undefined
-  /** Calls `onLost` when the worker of an incarnation is gone. */
-  readonly watch: (entry: Entry, onLost: () => void) => void
+  /** Someone looks after an incarnation from now on. */
+  readonly keep: (entry: Entry, keeper: Keeper) => void
   /** Forgets an incarnation. */
   readonly forget: (entry: Entry) => void
   /** How many keys are taken. */
@@ -58,9 +74,11 @@ export const make = (limit: number): Effect.Effect<Sessions, never, Scope.Scope>
     }),
     (affinity) => {
       const workers = new Map<string, Worker>()
-      const held = new Map<string, Set<string>>()
+      // The incarnations on each worker, by name; one that is being made has no keeper yet.
+      const held = new Map<string, Map<string, { readonly key: string; keeper?: Keeper }>>()
+      const leaving = new Set<string>()
       const keys = new Set<string>()
-      const watchers = new Map<string, () => void>()
+      const on = ({ id }: Worker) => [...(held.get(id)?.values() ?? [])]
       let epochs = 0
       // Those who wait until a worker holds none.
       const waiters = new Map<string, Set<() => void>>()
@@ -73,21 +91,29 @@ export const make = (limit: number): Effect.Effect<Sessions, never, Scope.Scope>
       return {
         add: (worker) => {
           workers.set(worker.id, worker)
-          held.set(worker.id, new Set())
+          held.set(worker.id, new Map())
           affinity.addUnsafe(worker.id)
         },
-        drain: (worker) => void affinity.drainUnsafe(worker.id),
+        move: (worker) =>
+          Effect.suspend(() => {
+            leaving.add(worker.id)
+            affinity.drainUnsafe(worker.id)
+            const moves = on(worker).map(({ keeper, key }) =>
+              Effect.map(keeper?.move ?? Effect.succeed(false), (isGone) => (isGone ? [] : [key]))
+            )
+            return Effect.map(Effect.all(moves, { concurrency: "unbounded" }), (keys) => keys.flat())
+          }),
+        isLeaving: ({ id }) => leaving.has(id),
+        isHeld: (worker) => on(worker).some(({ keeper }) => keeper?.move === undefined),
         remove: (worker) => {
-          const names = [...(held.get(worker.id) ?? [])]
+          const gone = on(worker)
+          const names = [...(held.get(worker.id)?.keys() ?? [])]
           workers.delete(worker.id)
           held.delete(worker.id)
+          leaving.delete(worker.id)
           affinity.removeUnsafe(worker.id)
-          for (const name of names) {
-            affinity.unbindUnsafe(name)
-            const onLost = watchers.get(name)
-            watchers.delete(name)
-            onLost?.()
-          }
+          for (const name of names) affinity.unbindUnsafe(name)
+          for (const { keeper } of gone) keeper?.onLost()
           tell(worker.id)
         },
         emptied: (worker) =>
@@ -113,12 +139,11 @@ export const make = (limit: number): Effect.Effect<Sessions, never, Scope.Scope>
           const worker = Result.isFailure(placed) ? undefined : workers.get(placed.success.target)
           if (worker === undefined) return undefined
           epochs = epoch
-          held.get(worker.id)?.add(name)
+          held.get(worker.id)?.set(name, { key })
           return { key, target, name, epoch, worker }
         },
-        watch: ({ name }, onLost) => void watchers.set(name, onLost),
+        keep: ({ key, name, worker }, keeper) => void held.get(worker.id)?.set(name, { key, keeper }),
         forget: ({ name, worker }) => {
-          watchers.delete(name)
           affinity.unbindUnsafe(name)
           held.get(worker.id)?.delete(name)
           tell(worker.id)

@@ -64,10 +64,6 @@ export interface WorkersOptions {
   readonly roster: Roster
   readonly dispatcher: Dispatcher
   readonly sessions: Sessions
-  /** Takes the sessions of a worker to others, as far as that is possible. */
-  readonly moveSessions: (worker: Worker.Worker) => Effect.Effect<unknown>
-  /** Whether a worker has sessions that would go with it. */
-  readonly isHeld: (worker: Worker.Worker) => boolean
   readonly replay: Replay
   readonly recoveries: Recoveries.Recoveries
   /** Starts the effects of callbacks. */
@@ -141,11 +137,9 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
     const release = (worker: Worker.Worker, within: number): Effect.Effect<void> =>
       Effect.gen(function* () {
         leaving.add(worker)
-        sessions.drain(worker)
         worker.drain()
-        const done = options
-          .moveSessions(worker)
-          .pipe(Effect.andThen(sessions.emptied(worker)), Effect.andThen(worker.quiet))
+        const moved = Effect.andThen(sessions.move(worker), sessions.emptied(worker))
+        const done = Effect.andThen(moved, worker.quiet)
         yield* Number.isFinite(within) ? Effect.timeoutOption(done, within) : done
         letGo(worker)
       })
@@ -156,7 +150,7 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
       renewTransport: renew,
       succeed: (worker) => supervisor.succeed(worker),
       release,
-      isHeld: options.isHeld,
+      isHeld: sessions.isHeld,
       fork: run,
       publish
     })
@@ -288,12 +282,11 @@ export const make = (options: WorkersOptions): Effect.Effect<Workers, StartError
       starting: supervisor.starting,
       waiting: dispatcher.waiting,
       peak: dispatcher.peak,
-      isHeld: options.isHeld,
+      isHeld: sessions.isHeld,
       grow: supervisor.grow,
-      retire: (worker) => {
-        if (sessions.countOn(worker) === 0) return letGo(worker)
-        run(release(worker, Number.POSITIVE_INFINITY))
-      }
+      // What can be moved is moved first.
+      retire: (worker) =>
+        sessions.countOn(worker) === 0 ? letGo(worker) : void run(release(worker, Number.POSITIVE_INFINITY))
     })
     const { onWaiting } = scaling
     yield* Reload.make({

@@ -38,7 +38,11 @@ export const list = (start: ReadonlyArray<unknown> = []) => {
   }
 }
 
-const script: MockWorker.Script = { "app:ok": () => "ok", "app:List": list }
+const script: MockWorker.Script = {
+  "app:ok": () => "ok",
+  "app:slow": Behaviour.delay("5 seconds"),
+  "app:List": list
+}
 
 /** A pool of mocks that can make lists, what it tells, and two ways to kill a worker of it. */
 export const pooled = (

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Behaviour, Start } from "@fireweed/test-kit/workers"
 import type { CallError } from "@fireweed/worker-pool"
+import { Frame, Json, Kind } from "@fireweed/worker-pool/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -57,6 +58,39 @@ describe("a session with a snapshot per call, whose worker is killed", () => {
       assert.deepStrictEqual(yield* Fiber.join(flying), [1])
       assert.deepStrictEqual(yield* Fiber.join(waiting), [1, 2])
       assert.strictEqual(tagged(events, "CallRetried").length, 1)
+    })
+  )
+
+  it.effect("keeps that place though its worker takes its time to die", () =>
+    Effect.gen(function* () {
+      const lastWords = Frame.encode(
+        Frame.make(Kind.Reply.fatal, 0, Json.encodeJson({ phase: "runtime", message: "that was it" }))
+      )
+      const fatal = Behaviour.write(
+        () => Uint8Array.from(lastWords.flatMap((piece) => [...piece])),
+        Behaviour.delay("1 second", Behaviour.exit(79))
+      )
+      let dies = true
+      const { pool } = yield* pooled(
+        {},
+        {
+          "app:Fatal": () => {
+            const self = list()
+            const first = () => {
+              if (!dies) return self.add(1)
+              dies = false
+              return fatal
+            }
+            return { ...self, first }
+          }
+        }
+      )
+      const dying = yield* pool.session("key", "app:Fatal", [], saved)
+      const first = yield* fork(dying.call("first", [], { idempotent: true }))
+      const second = yield* fork(dying.call("add", [2]))
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(yield* Fiber.join(first), [1])
+      assert.deepStrictEqual(yield* Fiber.join(second), [1, 2])
     })
   )
 
@@ -238,6 +272,7 @@ describe("on its way to another worker", () => {
           size: 1,
           start: Start.inTurn([Start.ready, Start.slow("1 minute")]),
           startTimeout: "2 minutes",
+          recovery: { budget: { restore: "2 minutes" } },
           queue: { limit: 2, timeout: "5 seconds" }
         })
         const session = yield* pool.session("key", "app:List", [], saved)
@@ -376,6 +411,75 @@ describe("on its way to another worker", () => {
       assert.deepStrictEqual(yield* session.call("add", [2]), [2])
       const names = new Set(mock.calls.flatMap(({ session }) => session ?? []))
       assert.strictEqual(names.size, 2)
+    })
+  )
+})
+
+describe("a restoration is a recovery", () => {
+  it.effect("that is told, bounded in number and in time, and cancelled by its number", () =>
+    Effect.gen(function* () {
+      const shared = yield* storeOf
+      let hangs = false
+      const { events, kill, mock, pool } = yield* pooled(
+        {
+          size: 1,
+          concurrency: 10,
+          sessions: { store: shared.store },
+          recovery: { concurrency: 2, budget: { restore: "20 seconds" } }
+        },
+        {
+          "app:Slow": () => ({
+            ...list(),
+            restore: () => (hangs ? Behaviour.hang : Behaviour.delay("1 second"))
+          })
+        }
+      )
+      const sessions = yield* Effect.forEach(["a", "b", "c", "d"], (key) =>
+        pool.session(key, "app:Slow", [], saved)
+      )
+      const worker = sessions[0]?.worker ?? ""
+      yield* kill(worker)
+      yield* TestClock.adjust("1500 millis")
+      assert.strictEqual(tagged(events, "SessionRestored").length, 2, "two at once")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(tagged(events, "SessionRestored").length, 4)
+      const restores = (yield* pool.recoveries.ended).filter(({ kind }) => kind === "restore")
+      assert.deepStrictEqual(
+        restores.map(({ outcome, subject }) => [subject, outcome]),
+        ["a", "b", "c", "d"].map((key) => [key, "Recovered"])
+      )
+
+      hangs = true
+      yield* kill(sessions[0]?.worker ?? "")
+      yield* TestClock.adjust("1 second")
+      const active = (yield* pool.recoveries.active).filter(({ kind }) => kind === "restore")
+      assert.deepStrictEqual(
+        active.map(({ subject }) => subject),
+        ["a", "b", "c", "d"]
+      )
+      yield* pool.recoveries.cancel(active[0]?.id ?? 0)
+      yield* TestClock.adjust("10 seconds")
+      const [a, b] = yield* Effect.forEach(sessions.slice(0, 2), (session) =>
+        Effect.flip(session.call("get", [], { deadline: "1 minute" })).pipe((call) =>
+          inTime(call, "20 seconds")
+        )
+      )
+      assert.include(a?.message, "it was cancelled")
+      assert.include(b?.message, "not done within 20s (recovery.budget.restore)")
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(
+        tagged(events, "SessionLost")
+          .map(({ key }) => key)
+          .toSorted(),
+        ["a", "b", "c", "d"]
+      )
+      // What was given up in the middle is told to stop, and nothing of it is left.
+      assert.strictEqual(mock.received.filter(({ kind }) => kind === "CANCEL").length, 4)
+      assert.deepStrictEqual([yield* shared.keys, (yield* pool.snapshot).sessions], [[], 0])
+      assert.deepStrictEqual(
+        (yield* pool.snapshot).workers.map((worker) => worker.sessions),
+        [0]
+      )
     })
   )
 })
