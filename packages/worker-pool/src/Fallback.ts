@@ -19,6 +19,7 @@
  * if (failed.map(({ name }) => name).join() !== "primary,replica") throw new Error("expected what failed before, in order")
  * ```
  */
+import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
@@ -44,14 +45,20 @@ export interface Answer<A> {
   readonly failed: ReadonlyArray<Failure>
 }
 
+interface Fields {
+  readonly failed: ReadonlyArray<Failure>
+}
+
+// Written out: see docs/decisions/0007-errors-write-their-fields-twice.md.
+const AllFailedBase: new (args: Fields) => Cause.YieldableError & { readonly _tag: "AllFailed" } & Fields =
+  Data.TaggedError("AllFailed")
+
 /**
  * The call failed, and so did all fallbacks; `failed` has the error of each, in order.
  *
  * @category errors
  */
-export class AllFailed extends Data.TaggedError("AllFailed")<{
-  readonly failed: ReadonlyArray<Failure>
-}> {
+export class AllFailed extends AllFailedBase {
   /** What happened, in order. */
   override get message(): string {
     return this.failed.map(({ error, name }) => `${name}: ${text(error)}`).join("; ")

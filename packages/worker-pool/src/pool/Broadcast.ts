@@ -151,8 +151,7 @@ export const make = (options: {
     const say = (part: Part): void => {
       const request = message.request(
         part.lane,
-        (result) => {
-          const exit = Effect.runSyncExit(result)
+        (exit) => {
           if (Exit.isSuccess(exit)) message.proven = true
           message.late.delete(request)
           answer(part, exit)

@@ -102,6 +102,23 @@ describe("D58 what is told to all workers has an answer of each", () => {
       })
   )
 
+  it.effect("one that is to leave, and stays for a session, does it, too", () =>
+    Effect.gen(function* () {
+      const { pool, told } = yield* pooled({ size: 1 })
+      const session = yield* pool.session("mine", "app:Thing")
+      yield* fork(pool.restart())
+      yield* TestClock.adjust("1 second")
+      const answers = yield* pool.broadcast("app:set", ["a"])
+      assert.deepStrictEqual(said(answers), [
+        ["1.1", "a"],
+        ["1.2", "a"]
+      ])
+      assert.strictEqual(yield* session.call("get"), 1)
+      assert.deepStrictEqual([session.worker, told("1.1")[0]], ["1.1", "set a"])
+      yield* TestClock.adjust("1 minute")
+    })
+  )
+
   it.effect("with more than one call at once it goes beside the others, one broadcast after the other", () =>
     Effect.gen(function* () {
       const { pool, told } = yield* pooled({ size: 1, concurrency: 3 })
