@@ -73,7 +73,7 @@ const round = (start: "spawn" | "zygote", seed: number) =>
           : (yield* Zygote.make({
               ...launch,
               path: [fixtures],
-              preload: ["sample"],
+              preload: ["sample", "saving"],
               startTimeout: 30_000,
               onOutput: () => {},
               onRefused: (reason) => {
@@ -125,13 +125,21 @@ const load = (pool: WorkerPool.WorkerPool, index: number) => {
         calls: 5
       })
     case 1:
-      return pool.call("time:sleep", [0.005], { idempotent: true })
+      return Chaos.survivingSession(pool, {
+        key: `s${index}`,
+        target: "saving:Ledger",
+        method: "add",
+        calls: 10,
+        idempotent: index % 16 === 1
+      })
     case 2:
       return Stream.runDrain(pool.stream("itertools:repeat", ["x", 200]))
     case 3:
       return pool.call("operator:mul", [new Uint8Array(100_000), 10], { idempotent: true })
     case 4:
-      return pool.call("time:sleep", [0.2], { deadline: "50 millis" })
+      return index % 16 === 4
+        ? pool.call("time:sleep", [0.2], { deadline: "50 millis" })
+        : pool.call("time:sleep", [0.005], { idempotent: true })
     case 5:
       return Stream.runDrain(
         pool.map(

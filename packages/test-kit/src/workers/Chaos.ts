@@ -106,7 +106,7 @@ export const run = (options: Options): Effect.Effect<Report, InvariantBroken | C
     const ends: Record<string, number> = {}
     const broken: Array<string> = []
     const note = (what: string): void =>
-      void order.push(`${clock.currentTimeMillisUnsafe() - began} ms: ${what}`)
+      void order.push(`${Math.round(clock.currentTimeMillisUnsafe() - began)} ms: ${what}`)
 
     const faults = yield* Faults.make(options.plan)
     const noted: Faults.Faults = {
@@ -208,6 +208,53 @@ export const countingSession = (
           return yield* Effect.die(
             new Error(`session ${options.key} forgot: ${String(next.value)} after ${first + turn - 1}`)
           )
+      }
+    })
+  )
+
+/**
+ * A piece of load that holds a session with snapshots to its word: its object counts, and no update that was acknowledged is ever lost, whatever
+ * becomes of its worker; one that may have run is there once or not at all. Dies if that is not so; calls that fail do not end it, and it
+ * fails only when the session is lost.
+ *
+ * @category load
+ */
+export const survivingSession = (
+  pool: WorkerPool.WorkerPool,
+  options: {
+    readonly key: string
+    readonly target: string
+    readonly method: string
+    readonly calls: number
+    /** Whether its calls may run twice. Default: false. */
+    readonly idempotent?: boolean | undefined
+  }
+): Effect.Effect<void, CallError.CallError> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { calls, idempotent = false, key, method, target } = options
+      const session = yield* pool.session(key, target, [], { snapshots: {} })
+      // What its object may have counted: as much as was acknowledged, and what may have run.
+      let least = 0
+      let most = 0
+      for (let turn = 0; turn < calls; turn++) {
+        const next = yield* Effect.exit(session.call(method, [1], { idempotent }))
+        // Each attempt of one that may run twice may have counted.
+        const attempts = idempotent ? 5 : 1
+        if (Exit.isSuccess(next)) {
+          const count = Number(next.value)
+          if (!(count > least && count <= most + attempts))
+            return yield* Effect.die(
+              new Error(`session ${key} has ${String(next.value)}, not ${least + 1} to ${most + attempts}`)
+            )
+          least = count
+          most = count
+          continue
+        }
+        const error = Option.getOrUndefined(Cause.findErrorOption(next.cause))
+        if (error === undefined || (error._tag === "SessionError" && error.reason === "lost"))
+          return yield* next
+        if (error.started !== "no") most += attempts
       }
     })
   )

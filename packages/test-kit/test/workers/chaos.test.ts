@@ -16,6 +16,20 @@ const script: MockWorker.Script = {
   "app:Counter": () => {
     let n = 0
     return { add: (by: number) => (n += by) }
+  },
+  "app:Tally": () => tally((state) => state)
+}
+
+/** A counter that can be saved; what it is restored from is as it is remembered. */
+const tally = (remembered: (state: number) => number) => {
+  let n = 0
+  return {
+    add: (by: number) => (n += by),
+    snapshot: () => n,
+    restore: (state: number) => {
+      n = remembered(state)
+      return null
+    }
   }
 }
 
@@ -140,6 +154,10 @@ const plan = (seed: number): Faults.Plan => ({
 const load: Chaos.Options["load"] = (pool, index) => {
   if (index % 7 === 0)
     return Chaos.countingSession(pool, { key: `s${index}`, target: "app:Counter", method: "add", calls: 8 })
+  if (index % 7 === 1) {
+    const survivor = { key: `s${index}`, target: "app:Tally", method: "add", calls: 8 }
+    return Chaos.survivingSession(pool, { ...survivor, idempotent: index % 2 === 0 })
+  }
   return pool.call("app:echo", [index], { idempotent: index % 2 === 0, deadline: "20 seconds" })
 }
 
@@ -201,6 +219,16 @@ describe("chaos", () => {
       const forgetful = MockWorker.connect({ "app:Counter": () => ({ add: () => 1 }) })
       const forgets = yield* broken({ connect: forgetful, load: (pool) => load(pool, 0) })
       assert.include(forgets.message, "session s0")
+      for (const wrong of [-1, 20]) {
+        const amnesiac = MockWorker.connect({ "app:Tally": () => tally((state) => state + wrong) })
+        const lies = yield* broken({
+          connect: amnesiac,
+          plan: { rules: [{ at: "send:CALL", fault: Faults.kill, when: { nth: 4 } }] },
+          load: (pool) => load(pool, 1),
+          calls: 1
+        })
+        assert.include(lies.message, "session s1 has ")
+      }
       const never = yield* broken({
         connect: MockWorker.connect({ "app:echo": Behaviour.stubborn() }),
         pool: { size: 1, cancelGrace: "10 minutes" },

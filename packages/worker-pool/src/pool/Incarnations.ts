@@ -133,7 +133,8 @@ export const make = (options: {
         const callee = { kind: Kind.Request.open, target, label: `${target} (session "${key}")`, deadline }
         const sent =
           from === undefined ? args : [options.codec === "json" ? Base64.encode(from) : from, ...args]
-        return Effect.flatMap(place(key, target, deadline, patience), (entry) =>
+        const began = timers.now()
+        const once = Effect.flatMap(place(key, target, deadline, patience, began), (entry) =>
           Effect.onExit(
             Effect.map(
               invoke(
@@ -151,6 +152,13 @@ export const make = (options: {
             }
           )
         )
+        // Its worker died before it began there: another will do.
+        const placedAgain: typeof once = Effect.catchIf(
+          once,
+          (error) => error._tag === "SessionError" && error.reason === "lost",
+          () => placedAgain
+        )
+        return placedAgain
       }),
     take: (entry) =>
       Effect.flatMap(

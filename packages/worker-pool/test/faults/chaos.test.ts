@@ -46,7 +46,14 @@ it.live(
                 method: "add",
                 calls: 5
               })
-            : pool.call("operator:add", [index, 1], { idempotent: index % 2 === 0 })
+            : index % 10 === 5
+              ? Chaos.survivingSession(pool, {
+                  key: `s${index}`,
+                  target: "saving:Ledger",
+                  method: "add",
+                  calls: 5
+                })
+              : pool.call("operator:add", [index, 1], { idempotent: index % 2 === 0 })
       })
       assert.isAbove(report.ends["ok"] ?? 0, 75)
       assert.isAbove(report.strikes.filter(({ fault }) => fault === "Kill").length, 0)
