@@ -55,6 +55,13 @@ class Index:
             "words": len(self._postings),
         }
 
+    def snapshot(self):
+        """All of it, for a session that survives its worker."""
+        return vars(self)
+
+    def restore(self, state):
+        vars(self).update(state)
+
     def search(self, query, limit):
         """The best hits: by score, then by place, so that equal indexes give equal answers."""
         wanted = sorted(set(_split(query)))

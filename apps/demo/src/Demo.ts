@@ -15,6 +15,7 @@ import type { Report } from "./Report.ts"
 import * as Context from "./scenes/Context.ts"
 import * as Indexing from "./scenes/Indexing.ts"
 import * as Misbehaving from "./scenes/Misbehaving.ts"
+import * as Returning from "./scenes/Returning.ts"
 import * as Searching from "./scenes/Searching.ts"
 import * as Survey from "./scenes/Survey.ts"
 import type { Update } from "./Update.ts"
@@ -62,7 +63,7 @@ export const run = (options: DemoOptions): Effect.Effect<Report, DemoError> =>
       killed: context.killed(),
       restarts: journal.restarts,
       retries: journal.retries,
-      sessions: { lost: journal.lost, recovered },
+      sessions: { lost: journal.lost, recovered, restored: journal.restored },
       circuit: journal.circuit,
       processes: { started: journal.pids.size, left: left.length }
     }
@@ -89,6 +90,8 @@ const scenes = (options: DemoOptions) =>
     yield* Survey.play(context, listed, indexed.lines)
     yield* scene("Functions misbehave")
     yield* Misbehaving.play(context)
+    yield* scene("A session with snapshots outlives its worker")
+    yield* Returning.play(context, listed)
     yield* scene("The sessions are asked again")
     yield* Searching.playAgain(context, indexed, answers)
     yield* scene("The end")

@@ -16,6 +16,8 @@ export interface Journal {
   readonly retries: number
   /** Sessions that went with their worker. */
   readonly lost: number
+  /** Sessions that came back with their snapshot. */
+  readonly restored: number
   /** Transitions of the circuit breaker, such as `Closed to Open`. */
   readonly circuit: ReadonlyArray<string>
   /** Lines that workers printed. */
@@ -31,7 +33,7 @@ export const keep = (
     const pids = new Set<number>()
     const circuit: Array<string> = []
     const output: Array<string> = []
-    const counts = { restarts: 0, retries: 0, lost: 0 }
+    const counts = { restarts: 0, retries: 0, lost: 0, restored: 0 }
     const see = (pid: number | undefined): void => {
       if (pid !== undefined) pids.add(pid)
     }
@@ -46,6 +48,9 @@ export const keep = (
           return
         case "SessionLost":
           counts.lost++
+          return
+        case "SessionRestored":
+          counts.restored++
           return
         case "Circuit":
           circuit.push(`${event.from} to ${event.to}`)
@@ -80,6 +85,9 @@ export const keep = (
       },
       get lost() {
         return counts.lost
+      },
+      get restored() {
+        return counts.restored
       }
     }
   })

@@ -30,7 +30,7 @@ export interface Report {
   readonly restarts: number
   /** Calls that the pool tried again by itself. */
   readonly retries: number
-  readonly sessions: { readonly lost: number; readonly recovered: number }
+  readonly sessions: { readonly lost: number; readonly recovered: number; readonly restored: number }
   /** Transitions of the circuit breaker of the starts. */
   readonly circuit: ReadonlyArray<string>
   /** Processes that were workers, and those of them that outlived the pool. */
@@ -68,7 +68,10 @@ export const render = (report: Report): ReadonlyArray<string> => {
       ["errors by tag", errors.length === 0 ? "none" : errors.map(([tag, n]) => `${tag} ${n}`).join(", ")],
       ["workers", `${report.workers} (${report.restarts} restarted, ${report.killed} of them killed)`],
       ["calls retried by the pool", String(report.retries)],
-      ["sessions", `${report.sessions.lost} lost, ${report.sessions.recovered} recovered`],
+      [
+        "sessions",
+        `${report.sessions.lost} lost, ${report.sessions.recovered} recovered; ${report.sessions.restored} restored`
+      ],
       ["circuit breaker", report.circuit.length === 0 ? "closed, no transition" : report.circuit.join(", ")],
       ["processes", `${report.processes.started} started, ${report.processes.left} left`]
     ].flatMap(([name = "", value = ""]) => hanging(name.padEnd(25), value)),

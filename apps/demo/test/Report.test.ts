@@ -23,7 +23,7 @@ const report: Report.Report = {
   killed: 1,
   restarts: 2,
   retries: 1,
-  sessions: { lost: 1, recovered: 1 },
+  sessions: { lost: 1, recovered: 1, restored: 1 },
   circuit: ["Closed to Open"],
   processes: { started: 5, left: 0 }
 }
