@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   test: {
     projects: ["packages/*", "apps/*", "scripts"],
+    reporters: ["default", "./scripts/tally.ts"],
     coverage: {
       provider: "v8",
       include: ["packages/*/src/**/*.ts"],

@@ -45,7 +45,7 @@ export const titlesIn = (
 /** The report on the repository in that folder. */
 export const ofRepository = (root: string): Report => {
   const text = (file: string): string => readFileSync(path.join(root, file), "utf8")
-  const files = globSync("{packages,apps}/*/{test,soak}/**/*.ts", {
+  const files = globSync(["{packages,apps}/*/{test,soak}/**/*.ts", "scripts/test/*.ts"], {
     cwd: root,
     exclude: (name) => name === "node_modules"
   }).toSorted()

@@ -1,10 +1,11 @@
 /**
  * A vitest reporter that only counts: `vitest run --reporter=default --reporter=./scripts/tally.ts` appends one line of JSON to
  * the file that `TALLY` names, which `.ci/run` adds up. Vitest's own figures leave out files that failed to load and errors
- * outside of tests; here they count as failed.
+ * outside of tests; here they count as failed. So does what a test prints that passes: what is expected is captured and asserted on, and
+ * anything else would hide among it. The run fails of that, and says which test it was.
  */
 import { appendFileSync } from "node:fs"
-import type { Reporter, TestModule } from "vitest/node"
+import type { Reporter, TestCase, TestModule } from "vitest/node"
 
 export interface Count {
   readonly passed: number
@@ -32,8 +33,36 @@ export const count = (modules: ReadonlyArray<TestModule>, errors: ReadonlyArray<
   return { passed, failed }
 }
 
+type Log = Parameters<NonNullable<Reporter["onUserConsoleLog"]>>[0]
+
+/** Any pool may end what other programs left, on this machine, and says so. */
+const OF_OTHERS = /left behind: \d+/
+
+/** What was printed, other than by tests that failed: a line for each, with the test. */
+export const printed = (
+  tests: Iterable<Pick<TestCase, "id" | "fullName"> & { readonly ok: () => boolean }>,
+  logs: ReadonlyArray<Pick<Log, "content"> & Partial<Pick<Log, "taskId">>>
+): ReadonlyArray<string> => {
+  const byId = new Map([...tests].map((test) => [test.id, test]))
+  return logs.flatMap(({ content, taskId = "" }) => {
+    const test = byId.get(taskId)
+    if (OF_OTHERS.test(content) || test?.ok() === false) return []
+    return [`${test?.fullName ?? "outside of tests"}: ${content.trimEnd()}`]
+  })
+}
+
 export default class Tally implements Reporter {
+  readonly #logs: Array<Log> = []
+
+  onUserConsoleLog(log: Log): void {
+    this.#logs.push(log)
+  }
+
   onTestRunEnd(modules: ReadonlyArray<TestModule>, errors: ReadonlyArray<unknown>): void {
-    record(count(modules, errors))
+    const tests = modules.flatMap(({ children }) => [...children.allTests()])
+    const unexpected = printed(tests, this.#logs)
+    for (const line of unexpected) console.error(`printed, and not captured: ${line}`)
+    if (unexpected.length > 0) process.exitCode = 1
+    record(count(modules, [...errors, ...unexpected]))
   }
 }

@@ -71,7 +71,7 @@ describe("measure", () => {
     assert.deepStrictEqual(result.peers, [{ name: "peer", value: 0.3, ratio: 3 }])
   })
 
-  it("a goal exceeded in time or in bytes is a miss, and is printed as one", () => {
+  it("D80 a goal exceeded in time or in bytes is a miss, and is printed as one", () => {
     const times = [[100], [250], [100]]
     assert.isTrue(summarise({ ...case_, goal: { ratio: 2.5 } }, times, 10).ok)
     const slow = summarise({ ...case_, goal: { ratio: 2.4 } }, times, 10)

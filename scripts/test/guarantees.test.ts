@@ -27,7 +27,7 @@ describe("the list of guarantees", () => {
   it("counts the names of tests alone, however they are written", () => {
     const source = [
       "it.effect(\n  'D1 one', () => 1)",
-      "describe.concurrent(`D3 ${name} x`, () => 2)",
+      ["describe.concurrent", "(`D3 ${name} x`, () => 2)"].join(""),
       'const text = "D3 no title"',
       "it('see D1 no number first')"
     ].join("\n")

@@ -33,7 +33,7 @@ const one = (fault: Faults.Fault) =>
       faults.around("p", effect, { corrupt })
   )
 
-describe("when", () => {
+describe("D77 a rule strikes exactly when it says", () => {
   for (const [title, when, expected] of [
     ["always", undefined, [1, 2, 3, 4, 5, 6]],
     ["at the nth passage", { nth: 3 }, [3]],
@@ -85,7 +85,7 @@ describe("when", () => {
 })
 
 describe("chance", () => {
-  it.effect("is that of the seed, and about as often as it says", () =>
+  it.effect("D77 is that of the seed, and about as often as it says", () =>
     Effect.gen(function* () {
       const first = yield* struck(1)
       assert.deepStrictEqual(yield* struck(1), first)

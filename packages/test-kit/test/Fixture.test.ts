@@ -18,7 +18,7 @@ const both = (log: Array<string>) => Effect.all([noted(log, "first"), noted(log,
 
 const inScope = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) => Effect.exit(Effect.scoped(effect))
 
-describe("a fixture is released once, in reverse order", () => {
+describe("D1 a fixture is released once, in reverse order", () => {
   const bodies: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown>]> = [
     ["when the test passes", Effect.void],
     ["when it fails", Effect.fail("no")],
@@ -61,7 +61,7 @@ describe("a fixture is released once, in reverse order", () => {
   )
 })
 
-it.effect("whoever asks while it is released waits for the end", () =>
+it.effect("D1 whoever asks while it is released waits for the end", () =>
   Effect.gen(function* () {
     const gate = yield* Latch.make(false)
     const fixture = yield* Fixture.make(Effect.void, () => gate.await)
@@ -76,7 +76,7 @@ it.effect("whoever asks while it is released waits for the end", () =>
 )
 
 // A breaker's test stopped its process, and the process was dead before the teardown stopped it again: "no process".
-it.live("a process that is dead when the teardown stops it again is no error", () =>
+it.live("D1 a process that is dead when the teardown stops it again is no error", () =>
   Effect.gen(function* () {
     let stops = 0
     const scope = yield* Scope.make()
@@ -120,7 +120,7 @@ describe("a release that goes wrong", () => {
     })
   )
 
-  it.effect("is left alone after its time limit, in real time, even if it cannot be interrupted", () =>
+  it.effect("D79 is left alone after its time limit, in real time, even if it cannot be interrupted", () =>
     Effect.gen(function* () {
       const fixture = yield* Fixture.make(Effect.void, () => Effect.uninterruptible(Effect.never), {
         name: "port",

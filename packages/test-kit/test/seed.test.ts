@@ -81,7 +81,7 @@ it.fails("without a fixture, it is a test that fails", async () => {
   assert.isTrue(Exit.isSuccess(exit))
 })
 
-it.live("with a fixture, the same test passes, however often it is stopped, and that can be seen", () =>
+it.live("D1 with a fixture, the same test passes, however often it is stopped, and that can be seen", () =>
   Effect.gen(function* () {
     let fixture: Fixture.Fixture<Breaker> | undefined
     const exit = yield* run((points) =>
@@ -103,7 +103,7 @@ it.live("with a fixture, the same test passes, however often it is stopped, and 
   })
 )
 
-it.live("with two owners, the process is stopped once", () =>
+it.live("D1 with two owners, the process is stopped once", () =>
   Effect.gen(function* () {
     const breaker = yield* Effect.scoped(
       Effect.gen(function* () {

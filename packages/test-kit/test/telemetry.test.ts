@@ -15,7 +15,7 @@ const program = Effect.gen(function* () {
 }).pipe(Effect.withSpan("query", { attributes: { table: "users" } }), Effect.exit)
 
 describe("captured", () => {
-  it.effect("logs of every level, spans and metrics can be asserted on, and go nowhere else", () =>
+  it.effect("D81 logs of every level, spans and metrics can be asserted on, and go nowhere else", () =>
     Effect.gen(function* () {
       const { logs, metrics, spans } = yield* Effect.provide(
         Effect.andThen(program, Telemetry.Captured),

@@ -15,7 +15,7 @@ describe("eventually", () => {
     })
   )
 
-  it.effect("lets other fibers change the state before it moves the clock", () =>
+  it.effect("D78 lets other fibers change the state before it moves the clock", () =>
     Effect.gen(function* () {
       let state = 0
       const next = Effect.sync(() => void state++)
@@ -25,7 +25,7 @@ describe("eventually", () => {
     })
   )
 
-  it.effect("moves the test clock as far as it has to", () =>
+  it.effect("D78 moves the test clock as far as it has to", () =>
     Effect.gen(function* () {
       let done = false
       yield* Effect.forkChild(
@@ -39,7 +39,7 @@ describe("eventually", () => {
     })
   )
 
-  it.effect("says what did not come true, at the end of its time and not after", () =>
+  it.effect("D80 says what did not come true, at the end of its time and not after", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(
         eventually(() => false, { what: "the circuit opened", within: "95 millis" })
@@ -82,7 +82,7 @@ describe("eventually", () => {
   )
 })
 
-describe("breakpoints", () => {
+describe("D78 breakpoints", () => {
   it.effect("stop whoever comes to a point that is held, and nobody else", () =>
     Effect.gen(function* () {
       const points = Breakpoints.make()

@@ -49,7 +49,12 @@ it("methods must be such as a session can call", () => {
 
 /** The end of a pool that has modules of these names. */
 const start = (...names: ReadonlyArray<string>) =>
-  Effect.scoped(WorkerPool.make({ modules: names.map((name) => PythonModule.make(name, {})) })).pipe(
+  Effect.scoped(
+    WorkerPool.make({
+      modules: names.map((name) => PythonModule.make(name, {})),
+      connect: () => Effect.die("started")
+    })
+  ).pipe(
     Effect.as("started"),
     Effect.catchDefect((defect) => Effect.succeed(String(defect)))
   )

@@ -59,8 +59,11 @@ describe("D66 options that make no sense are refused by name", () => {
 
   it.effect("and the pool dies with that error before it starts anything", () =>
     Effect.gen(function* () {
-      const exit = yield* Effect.exit(WorkerPool.make({ size: -1 }))
+      let started = 0
+      const connect = () => Effect.die(started++)
+      const exit = yield* Effect.exit(WorkerPool.make({ size: -1, connect }))
       assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      assert.strictEqual(started, 0)
     })
   )
 })

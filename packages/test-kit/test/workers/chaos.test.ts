@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Faults } from "@fireweed/test-kit"
 import { Behaviour, Chaos, FaultyTransport, MockWorker } from "@fireweed/test-kit/workers"
 import { WorkerPool } from "@fireweed/worker-pool"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -178,11 +179,41 @@ const storm = (seed: number, options: Partial<Chaos.Options> = {}) =>
     })
   )
 
-/** What is told when no fault is needed for it. */
-const broken = (options: Partial<Chaos.Options>) =>
-  Effect.flip(storm(4, { calls: 5, plan: { rules: [] }, ...options }))
+/** No fault is needed. */
+const fine = { calls: 5, plan: { rules: [] } }
+
+/** What is told then. */
+const broken = (options: Partial<Chaos.Options>) => Effect.flip(storm(4, { ...fine, ...options }))
+
+/** A load that takes so long, within a budget of a second. */
+const taking = (duration: Duration.Input): Partial<Chaos.Options> => ({
+  load: () => Effect.sleep(duration),
+  endsWithin: "1 second"
+})
 
 describe("chaos", () => {
+  it.effect("D77 the plan says which calls fail and how, and it is these and no others", () =>
+    Effect.gen(function* () {
+      const at = "send:CALL"
+      const report = yield* storm(0, {
+        plan: {
+          rules: [
+            { at, fault: Faults.kill, when: { every: 5 } },
+            { at, fault: Faults.starve, when: { nth: 7 } }
+          ]
+        },
+        calls: 20,
+        concurrency: 1,
+        load: (pool, index) => pool.call("app:echo", [index], { deadline: "1 second" })
+      })
+      assert.deepStrictEqual(report.ends, { ok: 15, WorkerLost: 4, DeadlineExceeded: 1 })
+      assert.deepStrictEqual(
+        report.strikes.map(({ fault, nth }) => `${fault} ${nth}`),
+        ["Kill 5", "Starve 7", "Kill 10", "Kill 15", "Kill 20"]
+      )
+    })
+  )
+
   it.effect("each call ends once, sessions keep their word, and the pool is whole again", () =>
     Effect.gen(function* () {
       const report = yield* storm(1)
@@ -200,20 +231,20 @@ describe("chaos", () => {
     })
   )
 
-  it.effect("the same plan and seed: the same events in the same order, twice; another seed, others", () =>
-    Effect.gen(function* () {
-      const first = yield* storm(2)
-      const second = yield* storm(2)
-      assert.deepStrictEqual(second.order, first.order)
-      assert.isAbove(first.order.length, 300)
-      assert.notDeepEqual((yield* storm(3)).order, first.order)
-    })
+  it.effect(
+    "D77 the same plan and seed: the same events in the same order, twice; another seed, others",
+    () =>
+      Effect.gen(function* () {
+        const first = yield* storm(2)
+        const second = yield* storm(2)
+        assert.deepStrictEqual(second.order, first.order)
+        assert.isAbove(first.order.length, 300)
+        assert.notDeepEqual((yield* storm(3)).order, first.order)
+      })
   )
 
   it.effect("a promise that is not kept is told, with what came before", () =>
     Effect.gen(function* () {
-      const hangs = yield* broken({ load: () => Effect.never, endsWithin: "1 second" })
-      assert.include(hangs.message, "0 did not end in time")
       const dies = yield* broken({ load: () => Effect.die(new Error("boom")) })
       assert.include(dies.message, "boom")
       const forgetful = MockWorker.connect({ "app:Counter": () => ({ add: () => 1 }) })
@@ -229,6 +260,13 @@ describe("chaos", () => {
         })
         assert.include(lies.message, "session s1 has ")
       }
+    })
+  )
+
+  it.effect("D80 what is slower than its budget fails: a call, and a pool that is not whole again", () =>
+    Effect.gen(function* () {
+      assert.include((yield* broken(taking("1005 millis"))).message, "0 did not end in time")
+      assert.deepStrictEqual((yield* storm(4, { ...fine, ...taking("995 millis") })).ends, { ok: 5 })
       const never = yield* broken({
         connect: MockWorker.connect({ "app:echo": Behaviour.stubborn() }),
         pool: { size: 1, cancelGrace: "10 minutes" },

@@ -12,7 +12,7 @@ import { failure, pooled } from "../support.ts"
 const start = (effect: Effect.Effect<unknown, unknown>) =>
   Effect.forkChild(effect, { startImmediately: true })
 
-it.effect("eight workers come up, serve at once, and leave when they are asked to", () =>
+it.effect("D78 eight workers come up, serve at once, and leave when they are asked to", () =>
   Effect.gen(function* () {
     const gate = yield* Deferred.make<string>()
     const mock = MockWorker.make({ "app:gate": () => Deferred.await(gate) })

@@ -42,9 +42,8 @@ describe("a crash loop", () => {
         assert.strictEqual((yield* pool.snapshot).circuit, "Open")
         for (const _ of (yield* pool.snapshot).workers) yield* Effect.flip(pool.call("app:die"))
         const refused = yield* Effect.flip(pool.call("app:ok"))
-        assert.strictEqual(refused._tag === "PoolUnavailable" && refused.reason, "crash-loop")
-        assert.strictEqual(refused.started, "no")
-        if (refused._tag !== "PoolUnavailable") return
+        if (refused._tag !== "PoolUnavailable") throw refused
+        assert.deepStrictEqual([refused.reason, refused.started], ["crash-loop", "no"])
         assert.isAbove(Duration.toMillis(refused.retryAfter), 15_000)
         assert.include(refused.message, "exited with status 1")
         const session = yield* Effect.flip(pool.session("key", "app:Thing"))

@@ -324,7 +324,7 @@ describe("what is kept", () => {
       assert.deepStrictEqual(yield* Effect.scoped(program), [0])
       assert.deepStrictEqual(readdirSync(folder), ["app%3AList%2Fuser%2F42"])
       assert.deepStrictEqual(yield* Effect.scoped(program), [0, 1])
-    }).pipe(TestClock.withLive)
+    })
   )
 
   it.effect("and cannot be read is told when the session is opened; nothing is overwritten", () =>

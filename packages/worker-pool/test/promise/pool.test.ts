@@ -60,7 +60,7 @@ describe("call", () => {
       const error = await rejection(pool.call("analysis:fail", ["bad row"]))
       assert.instanceOf(error, PythonError)
       assert.instanceOf(error, Error)
-      if (!(error instanceof PythonError)) return
+      if (!(error instanceof PythonError)) throw error
       assert.strictEqual(error._tag, "PythonError")
       assert.include(error.message, "ValueError: bad row")
       assert.match(error.traceback, /analysis\.py", line \d+, in fail/)
@@ -462,7 +462,7 @@ describe("drain", () => {
 })
 
 describe("close", () => {
-  it("is the same promise each time, ends the workers, and refuses what comes after", async () => {
+  it("D1 is the same promise each time, ends the workers, and refuses what comes after", async () => {
     const pool = await createPool({
       modules: ["./analysis.py"],
       root,

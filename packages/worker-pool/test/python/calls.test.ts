@@ -166,8 +166,7 @@ describe("a Python traceback survives", () => {
     Effect.gen(function* () {
       const workers = yield* pool()
       const error = yield* Effect.flip(workers.call("sample:fail", ["broken"]))
-      assert.strictEqual(error._tag, "PythonError")
-      if (error._tag !== "PythonError") return
+      if (error._tag !== "PythonError") throw error
       assert.strictEqual(error.exception.type, "ValueError")
       assert.strictEqual(error.exception.message, "broken")
       assert.strictEqual(error.exception.cause?.type, "KeyError")

@@ -124,7 +124,7 @@ it.live("calls of many sessions at once, and snapshots that take their time, on 
       Array.from({ length: 4 }, () => [1, 3, 6])
     )
     const [first] = sessions
-    if (first === undefined) return
+    if (first === undefined) return assert.fail("no session")
     yield* Effect.flip(first.call("kill"))
     assert.deepStrictEqual(
       yield* Effect.forEach(sessions, adds, { concurrency: "unbounded" }),

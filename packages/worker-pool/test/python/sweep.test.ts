@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Telemetry } from "@fireweed/test-kit"
 import { noLeaks } from "@fireweed/test-kit/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -59,7 +60,15 @@ describe("D61 what left its worker's process group and session", () => {
       yield* Scope.close(scope, Exit.void)
       yield* until("the end of the daemon", () => !isRunning(daemon))
       assert.isTrue(isRunning(neighbour), "that of another pool of this program goes on")
-    })
+      const told = (yield* Telemetry.Captured).logs.map(
+        ({ level, message }) => `${level}: ${String(message)}`
+      )
+      // A zygote ends what its workers leave, and needs not tell.
+      assert.deepStrictEqual(
+        told,
+        start === "spawn" ? [`Warn: ended a process that left the process group of a worker: ${daemon}`] : []
+      )
+    }).pipe(Effect.scoped, Effect.provide(Telemetry.layerCaptured))
   )
 
   it.live("goes on if it was started without the mark", () =>

@@ -1,5 +1,6 @@
 /** What is the zygote's own; `starts.test.ts` has what forked workers share with spawned ones. */
 import { assert, describe, it } from "@effect/vitest"
+import { Telemetry } from "@fireweed/test-kit"
 import { noLeaks } from "@fireweed/test-kit/vitest"
 import type { WorkerPool } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
@@ -159,7 +160,15 @@ describe("what a preload does", () => {
       )
       yield* Scope.close(scope, Exit.void)
       assert.isFalse(isRunning(pid))
-    })
+      const told = (yield* Telemetry.Captured).logs.map(
+        ({ level, message }) => `${level}: ${String(message)}`
+      )
+      assert.lengthOf(told, 1)
+      assert.match(
+        told[0] ?? "",
+        /^Warn: workers are spawned, not forked: the preload of 'threaded' started threads/
+      )
+    }).pipe(Effect.scoped, Effect.provide(Telemetry.layerCaptured))
   )
 
   const failures: ReadonlyArray<
@@ -299,7 +308,7 @@ describe("when the zygote dies", () => {
     30_000
   )
 
-  it.live("the pool closes all the same, with all that is left", () =>
+  it.live("D79 the pool closes all the same, with all that is left", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const workers = yield* Scope.provide(forked({ size: 3, shutdownTimeout: "500 millis" }), scope)
@@ -310,7 +319,8 @@ describe("when the zygote dies", () => {
         startImmediately: true
       })
       process.kill(zygote, "SIGKILL")
-      yield* Scope.close(scope, Exit.void)
+      const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void))
+      yield* Effect.timeout(Fiber.join(closing), "20 seconds")
       yield* Scope.close(scope, Exit.void)
       assert.strictEqual(pids.length, 3)
       // Nobody is left who could tell when they are gone.

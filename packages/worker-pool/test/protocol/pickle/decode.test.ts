@@ -319,8 +319,7 @@ describe("bytes", () => {
     ] as const) {
       body.set(encoded.buffers[0] ?? [], offset)
       const read = decode(meta, [body.subarray(offset, offset + 16)])
-      assert.isTrue("value" in read && read.value instanceof Float64Array)
-      if (!("value" in read) || !(read.value instanceof Float64Array)) return
+      if (!("value" in read) || !(read.value instanceof Float64Array)) throw new Error("expected float64")
       assert.deepStrictEqual([...read.value], [1, 2])
       assert.strictEqual(read.value.buffer === body.buffer, isView)
     }
