@@ -62,7 +62,25 @@ export interface Session {
   }
 }
 
-/** Options of a session. */
+/**
+ * Options of a session.
+ *
+ * ```ts
+ * import { WorkerPool } from "@fireweed/worker-pool"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const pool = yield* WorkerPool.make({ size: 1 })
+ *   // Counter has no snapshot() and restore(), so it can only be made anew.
+ *   const refused = yield* Effect.flip(pool.session("a", "collections:Counter", ["abba"], { snapshots: {} }))
+ *   const counter = yield* pool.session("a", "collections:Counter", ["abba"], { onLoss: "remake" })
+ *   return [refused._tag, yield* counter.call("total")]
+ * })
+ *
+ * const [refused, total] = await Effect.runPromise(Effect.scoped(program))
+ * if (refused !== "InvalidCall" || total !== 4) throw new Error(`not expected: ${refused}, ${total}`)
+ * ```
+ */
 export interface SessionOptions {
   /** Keyword arguments. */
   readonly kwargs?: { readonly [name: string]: unknown } | undefined

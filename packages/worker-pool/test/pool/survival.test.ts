@@ -1,11 +1,13 @@
 /** Sessions that survive their worker, on mock workers and in virtual time. */
 import { assert, describe, it } from "@effect/vitest"
 import { Behaviour, Start } from "@fireweed/test-kit/workers"
+import { PythonModule } from "@fireweed/worker-pool"
 import type { CallError } from "@fireweed/worker-pool"
 import { Frame, Json, Kind } from "@fireweed/worker-pool/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
@@ -500,6 +502,34 @@ describe("a session that is made again", () => {
       assert.strictEqual(tagged(events, "SessionLost").length, 0)
     })
   )
+})
+
+it.effect("a described class has the same options, and its idempotent methods are repeated", () =>
+  Effect.gen(function* () {
+    const { kill, pool } = yield* pooled()
+    const app = PythonModule.client(pool, Described)
+    const session = yield* app.List("key", { start: [7] }, saved)
+    const call = yield* fork(session.slow({ item: 1, millis: 1_000 }))
+    yield* TestClock.adjust(500)
+    yield* kill(session.session.worker)
+    yield* TestClock.adjust("5 seconds")
+    assert.deepStrictEqual(yield* Fiber.join(call), [7, 1])
+  })
+)
+
+const Described = PythonModule.make("app", {
+  List: PythonModule.session({
+    args: { start: Numbers },
+    positional: ["start"],
+    methods: {
+      slow: PythonModule.fn({
+        args: { item: Schema.Int, millis: Schema.Int },
+        positional: ["item", "millis"],
+        success: Numbers,
+        idempotent: true
+      })
+    }
+  })
 })
 
 describe("a session that is not used", () => {

@@ -372,6 +372,32 @@ describe("session", () => {
       assert.strictEqual(await (await pool.session("one", "analysis:Tally", [1])).call("add", [1]), 2)
       assert.deepInclude(await rejection(pool.session("one", "analysis:Tally", [1])), { reason: "exists" })
     }))
+
+  it("survives its worker, if it is told to; and says what of its options makes no sense", () =>
+    withPool(
+      async (pool) => {
+        const ledger = await pool.session("one", "saving:Ledger", ["a"], { snapshots: {} })
+        const { epoch, worker } = ledger
+        assert.strictEqual(await ledger.call("add", ["b"]), 2)
+        assert.deepInclude(await rejection(ledger.call("kill")), { _tag: "WorkerLost", started: "maybe" })
+        assert.strictEqual(await ledger.call("add", ["c"], { idempotent: true }), 3)
+        assert.notStrictEqual(ledger.worker, worker)
+        assert.isAbove(ledger.epoch, epoch)
+        await ledger.close()
+        const looselyOpened = (options: unknown): Promise<unknown> =>
+          Reflect.apply(pool.session, undefined, ["two", "saving:Ledger", [], options])
+        for (const [options, name] of [
+          [{ snapshots: { every: 0 } }, "every"],
+          [{ onLoss: "restore" }, "onLoss"],
+          [{ snapshot: {} }, "snapshots"]
+        ] as const) {
+          const error = await rejection(looselyOpened(options))
+          assert.instanceOf(error, TypeError)
+          assert.include(error.message, name)
+        }
+      },
+      { pythonPath: ["."] }
+    ))
 })
 
 describe("callbacks", () => {
