@@ -232,7 +232,9 @@ it.effect("records what it was sent", () =>
         session: undefined,
         deadline: 3_000,
         credit: undefined,
-        map: undefined
+        map: undefined,
+        restores: undefined,
+        takes: false
       },
       {
         worker,
@@ -242,7 +244,9 @@ it.effect("records what it was sent", () =>
         session: "s#1",
         deadline: undefined,
         credit: undefined,
-        map: undefined
+        map: undefined,
+        restores: undefined,
+        takes: false
       }
     ])
     assert.deepStrictEqual(
