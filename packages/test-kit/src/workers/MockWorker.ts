@@ -141,7 +141,9 @@ export const make = (script: Script, options: Options = {}): MockWorker => {
   const received: Array<Received> = []
   const record: Record = (worker, kind, id, meta, request) => {
     received.push({ worker, kind, id, meta })
-    if (kind === "CALL" && request !== undefined) calls.push({ worker, ...request })
+    if (kind !== "CALL" || request === undefined) return
+    const { args, credit, deadline, kwargs, map, session, target } = request
+    calls.push({ worker, target, args, kwargs, session, deadline, credit, map })
   }
   return { ...workers(script, options, record), calls, received }
 }

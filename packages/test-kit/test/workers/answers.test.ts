@@ -232,9 +232,7 @@ it.effect("records what it was sent", () =>
         session: undefined,
         deadline: 3_000,
         credit: undefined,
-        map: undefined,
-        restores: undefined,
-        takes: false
+        map: undefined
       },
       {
         worker,
@@ -244,9 +242,7 @@ it.effect("records what it was sent", () =>
         session: "s#1",
         deadline: undefined,
         credit: undefined,
-        map: undefined,
-        restores: undefined,
-        takes: false
+        map: undefined
       }
     ])
     assert.deepStrictEqual(
