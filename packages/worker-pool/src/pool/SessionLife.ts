@@ -179,18 +179,27 @@ export const make = (around: Surroundings, session: Session): Life => {
 
   // --- calls
 
-  const way = (pass: Gate.Pass<Entry>, target: string, always: boolean): Way => ({
-    session: pass.place,
-    takes: () => always || unsaved + 1 >= every,
-    settled: (exit) => {
-      if (Exit.isSuccess(exit) && exit.value instanceof Taken)
-        return acknowledge(exit.value, target, pass.leave)
-      if (mayHaveRun(exit)) unsaved++
-      pass.leave()
-      return exit
-    },
-    left: pass.leave
-  })
+  const way = (pass: Gate.Pass<Entry>, target: string, always: boolean): Way => {
+    let told = false
+    return {
+      session: pass.place,
+      takes: () => always || unsaved + 1 >= every,
+      settled: (exit) => {
+        told = true
+        if (Exit.isSuccess(exit) && exit.value instanceof Taken)
+          return acknowledge(exit.value, target, pass.leave)
+        if (mayHaveRun(exit)) unsaved++
+        pass.leave()
+        return exit
+      },
+      left: () => {
+        // It may have done something before it was told to stop.
+        if (!told) unsaved++
+        told = true
+        pass.leave()
+      }
+    }
+  }
 
   /** One that was in the worker when it died comes back only if it may run twice, and finds a state. */
   const comesBack = (error: CallError, mayRunTwice: boolean): boolean =>

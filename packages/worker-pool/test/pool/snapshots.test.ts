@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { readdirSync } from "node:fs"
 import { fork, heard, inTime, list, pooled, saved, storeOf, tagged, told } from "./lists.ts"
@@ -75,6 +76,11 @@ describe("a snapshot", () => {
       yield* timed.call("add", [2])
       yield* kill(timed.worker)
       assert.deepStrictEqual(yield* inTime(timed.call("get"), "1 second"), [1])
+      yield* TestClock.adjust("20 seconds")
+      yield* made
+      yield* Stream.runDrain(Stream.take(timed.stream("each", [5, 6, 7], { credit: 1 }), 1))
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual(yield* made, 1, "what was left in the middle has done something, too")
     })
   )
 
