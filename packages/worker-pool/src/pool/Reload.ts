@@ -2,6 +2,7 @@
  * Restarts the workers when Python files change: for development.
  */
 import { watch } from "node:fs"
+import type { FSWatcher } from "node:fs"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { StartError } from "../CallError.ts"
@@ -22,18 +23,34 @@ export interface ReloadOptions {
 }
 
 /** Watches until the scope closes. A path that cannot be watched is a defect, a `TypeError`. */
-export const make = (options: ReloadOptions): Effect.Effect<void, never, Scope.Scope> => {
-  const changes = coalesce(options)
-  return Effect.forEach(
-    options.paths,
-    (path) =>
-      Effect.acquireRelease(
-        Effect.sync(() => listen(path, changes)),
-        (watcher) => Effect.sync(() => watcher.close())
-      ),
-    { discard: true }
-  )
-}
+export const make = (options: ReloadOptions): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const { paths, restart } = options
+    let watchers: ReadonlyArray<FSWatcher> = []
+    let closed = false
+    const close = (): void => {
+      for (const watcher of watchers) watcher.close()
+      watchers = []
+    }
+    // A file that an editor puts in the place of another is not seen any more by a watcher of the one before. The workers start after this, so
+    // that what changes meanwhile is in what they read.
+    const listenAgain = Effect.sync(() => {
+      if (closed) return
+      close()
+      watchers = paths.flatMap((path) => attempt(() => listen(path, changes)))
+    })
+    const changes = coalesce({ ...options, restart: Effect.andThen(listenAgain, restart) })
+    return Effect.acquireRelease(
+      Effect.sync(() => {
+        watchers = paths.map((path) => listen(path, changes))
+      }),
+      () =>
+        Effect.sync(() => {
+          closed = true
+          close()
+        })
+    )
+  })
 
 /** Whether a change of this file is one of Python code. */
 export const isCode = (file: string): boolean => file.endsWith(".py") && !/(^|[\\/])\./.test(file)
@@ -72,7 +89,16 @@ export const coalesce = (options: Omit<ReloadOptions, "paths">): ((file: string)
   }
 }
 
-const listen = (path: string, onChange: (file: string) => void) => {
+/** What is gone when it is watched again is not watched any more. */
+const attempt = (watched: () => FSWatcher): ReadonlyArray<FSWatcher> => {
+  try {
+    return [watched()]
+  } catch {
+    return []
+  }
+}
+
+const listen = (path: string, onChange: (file: string) => void): FSWatcher => {
   try {
     const watcher = watch(path, { recursive: true }, (_event, name) => {
       const file = name ?? path

@@ -3,6 +3,9 @@ import { CallError } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import { TestClock } from "effect/testing"
+import { renameSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { folder, until } from "../support.ts"
 import * as Timers from "../../src/internal/Timers.ts"
 import * as Reload from "../../src/pool/Reload.ts"
 
@@ -72,6 +75,29 @@ describe("a reload", () => {
         assert.strictEqual(tries, count)
       }
     })
+  )
+
+  it.live("sees a file again and again that is put in the place of the one before, as editors do", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const root = yield* folder
+        const file = join(root, "app.py")
+        writeFileSync(file, "")
+        let restarts = 0
+        yield* Reload.make({
+          timers: yield* Timers.make,
+          paths: [root],
+          restart: Effect.sync(() => void restarts++),
+          fork: yield* FiberSet.makeRuntime<never, void>(),
+          publish: () => undefined
+        })
+        for (let count = 1; count <= 3; count++) {
+          writeFileSync(join(root, ".app.py.new"), `VERSION = ${count}`)
+          renameSync(join(root, ".app.py.new"), file)
+          yield* until(`change ${count} is seen`, () => restarts === count)
+        }
+      })
+    )
   )
 
   it("is for Python code: not for what Python compiles, nor for what editors hide", () => {
