@@ -64,16 +64,19 @@ export const make = (options: RenewalOptions): Renewal => {
     within: number
   ): Effect.Effect<void, StartError> =>
     Effect.gen(function* () {
-      const successor = yield* oneByOne.withPermits(1)(options.succeed(worker))
-      if (successor === undefined) return
-      publish(() => ({ _tag: "WorkerReplaced", worker: worker.id, successor: successor.id, reason }))
+      // One that leaves already, with or without a successor, may only have less time for it from now on.
+      if (worker.state() !== "draining") {
+        const successor = yield* oneByOne.withPermits(1)(options.succeed(worker))
+        if (successor === undefined) return
+        publish(() => ({ _tag: "WorkerReplaced", worker: worker.id, successor: successor.id, reason }))
+      }
       yield* options.release(worker, within)
     })
 
   const ageOf = (worker: Worker): number => timers.now() - (readyAt.get(worker) ?? timers.now())
 
   const look = (worker: Worker): void => {
-    if (off || recycled.has(worker) || options.isHeld(worker)) return
+    if (off || recycled.has(worker)) return
     const life = {
       served: worker.served(),
       age: ageOf(worker),
@@ -81,7 +84,7 @@ export const make = (options: RenewalOptions): Renewal => {
       dirty: (worker.vitals()?.dirty ?? []).length > 0
     }
     const reason = Recycling.reason(life, limits)
-    if (reason === undefined) return
+    if (reason === undefined || options.isHeld(worker)) return
     recycled.add(worker)
     // It serves on when its successor could not be started, which is told, and is looked at again after a pause.
     const again = Effect.sync(() => void timers.after(limits.minLife, () => recycled.delete(worker)))

@@ -104,7 +104,11 @@ export const make = (limit: number): Effect.Effect<Sessions, never, Scope.Scope>
             return Effect.map(Effect.all(moves, { concurrency: "unbounded" }), (keys) => keys.flat())
           }),
         isLeaving: ({ id }) => leaving.has(id),
-        isHeld: (worker) => on(worker).some(({ keeper }) => keeper?.move === undefined),
+        // Asked often, of a worker that may have thousands.
+        isHeld: ({ id }) => {
+          for (const { keeper } of held.get(id)?.values() ?? []) if (keeper?.move === undefined) return true
+          return false
+        },
         remove: (worker) => {
           const gone = on(worker)
           const names = [...(held.get(worker.id)?.keys() ?? [])]

@@ -130,6 +130,30 @@ describe("restart", () => {
     })
   )
 
+  it.effect("gives one that leaves already no more time than the others, and waits for it", () =>
+    Effect.gen(function* () {
+      const { events, pool, replaced, workers } = yield* pooled({
+        size: 1,
+        concurrency: 2,
+        recycle: { calls: 1, minLife: "1 milli" }
+      })
+      const call = yield* fork(Effect.flip(pool.call("app:long")))
+      yield* TestClock.adjust("1 second")
+      yield* pool.call("app:ok")
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* workers, ["1.1 draining", "1.2 ready"])
+      const restart = yield* fork(pool.restart({ timeout: "3 seconds" }))
+      yield* TestClock.adjust("2 seconds")
+      assert.isUndefined(restart.pollUnsafe())
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(restart)
+      assert.strictEqual((yield* Fiber.join(call))._tag, "WorkerLost")
+      assert.deepStrictEqual(yield* workers, ["1.3 ready"])
+      assert.deepStrictEqual(replaced(), ["1.1 -> 1.2: calls", "1.2 -> 1.3: restart"])
+      assert.strictEqual(events.filter(({ _tag }) => _tag === "WorkerGone").length, 2)
+    })
+  )
+
   it.effect("stops at the first worker that has no successor; those that serve go on", () =>
     Effect.gen(function* () {
       const { pool, workers } = yield* pooled(
