@@ -72,9 +72,15 @@ export const make = (): Admission => {
 
   return {
     call: (target, effect) =>
-      admitted(target, () => {
-        inHand++
-        return Effect.onExitPrimitive(effect, leave)
+      Effect.suspend(() => {
+        // Whoever is interrupted on the way in was never in hand.
+        let isIn = false
+        const counted = admitted(target, () => {
+          isIn = true
+          inHand++
+          return effect
+        })
+        return Effect.onExitPrimitive(counted, () => (isIn ? leave() : undefined))
       }),
     scoped: (target, effect) => admitted(target, () => Effect.andThen(held, effect)),
     stream: (target, stream, fail) => {

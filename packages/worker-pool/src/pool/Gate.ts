@@ -14,8 +14,15 @@ import type { Deadline } from "./Request.ts"
 export interface Gate<P> {
   /** The place of a call among all; it keeps it when it comes back. */
   readonly ticket: () => number
-  /** Waits until the gate is open, in the order of tickets, then passes. */
-  readonly enter: (ticket: number, call: Waiting) => Effect.Effect<Pass<P>, CallError>
+  /**
+   * Waits until the gate is open, in the order of tickets, then passes. It is not to be interrupted but where it waits, which is `restore`d: or
+   * who has passed might never leave.
+   */
+  readonly enter: (
+    ticket: number,
+    call: Waiting,
+    restore: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<Pass<P>, CallError>
   /** Lets nobody pass. */
   readonly shut: () => void
   /** Lets all pass that wait, and all that come. */
@@ -106,7 +113,7 @@ export const make = <P>(options: GateOptions): Gate<P> => {
 
   return {
     ticket: () => tickets++,
-    enter: (ticket, call) =>
+    enter: (ticket, call, restore) =>
       Effect.suspend(() => {
         if (refusal !== undefined) {
           const build = refusal
@@ -115,7 +122,7 @@ export const make = <P>(options: GateOptions): Gate<P> => {
         if (place !== undefined && queue.length === 0) return Effect.succeed(pass(place))
         return queue.length >= options.limit
           ? Effect.fail(stackless(() => queueFull("limit", call.target, queue.length, 0)))
-          : wait(ticket, call)
+          : restore(wait(ticket, call))
       }),
     shut: () => {
       place = undefined

@@ -60,6 +60,8 @@ export interface Incarnations {
   readonly dispose: (entry: Entry) => Effect.Effect<void>
 }
 
+type Restore = <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
 /** Makes what makes them. */
 export const make = (options: {
   readonly invoke: Invoke
@@ -74,13 +76,14 @@ export const make = (options: {
 }): Incarnations => {
   const { dispatcher, fork, invoke, sessions, timers } = options
 
-  // The wait itself takes nothing, so that whoever is interrupted in it leaves nothing behind.
+  // Only the wait can be interrupted, and it takes nothing: whoever leaves in it leaves nothing behind.
   const place = (
     key: string,
     target: string,
     deadline: Deadline | undefined,
     patience: number,
-    began = timers.now()
+    began: number,
+    restore: Restore
   ): Effect.Effect<Entry, CallError> =>
     Effect.suspend(() => {
       const placed = sessions.place(key, target)
@@ -92,7 +95,7 @@ export const make = (options: {
         duration: Math.max(0, left),
         orElse: () => Effect.fail(stackless(() => tooLong(target, deadline, began + patience, patience)))
       })
-      return Effect.andThen(change, place(key, target, deadline, patience, began))
+      return Effect.andThen(restore(change), place(key, target, deadline, patience, began, restore))
     })
 
   const tooLong = (
@@ -134,23 +137,23 @@ export const make = (options: {
         const sent =
           from === undefined ? args : [options.codec === "json" ? Base64.encode(from) : from, ...args]
         const began = timers.now()
-        const once = Effect.flatMap(place(key, target, deadline, patience, began), (entry) =>
-          Effect.onExit(
-            Effect.map(
-              invoke(
-                { ...callee, session: entry, takes, restores: from !== undefined, own },
-                sent,
-                callOptions
-              ),
-              (answer) => ({ entry, answer })
-            ),
-            // The object may be there all the same, when an interruption or a deadline came late: then it must go again.
-            (exit) => {
-              if (Exit.isSuccess(exit)) return Effect.sync(() => onMade?.(entry))
-              const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-              return error?.started === "no" ? Effect.sync(() => sessions.forget(entry)) : dispose(entry)
-            }
-          )
+        const once = Effect.uninterruptibleMask((restore) =>
+          Effect.flatMap(place(key, target, deadline, patience, began, restore), (entry) => {
+            const answered = invoke(
+              { ...callee, session: entry, takes, restores: from !== undefined, own },
+              sent,
+              callOptions
+            )
+            return Effect.onExit(
+              Effect.map(restore(answered), (answer) => ({ entry, answer })),
+              // The object may be there all the same, when an interruption or a deadline came late: then it must go again.
+              (exit) => {
+                if (Exit.isSuccess(exit)) return Effect.sync(() => onMade?.(entry))
+                const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+                return error?.started === "no" ? Effect.sync(() => sessions.forget(entry)) : dispose(entry)
+              }
+            )
+          })
         )
         // Its worker died before it began there: another will do.
         const placedAgain: typeof once = Effect.catchIf(

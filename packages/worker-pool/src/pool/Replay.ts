@@ -75,10 +75,14 @@ export const make = (options: {
       return Effect.sync(() => dispatcher.abandon(request))
     }).pipe(Effect.mapError(failed), Effect.andThen(Effect.sync(() => void (message.proven = true))))
 
+  const forgetGone = (): void => {
+    for (const worker of members.keys()) if (!WorkerState.isAlive(worker.state())) members.delete(worker)
+  }
+
   return {
     remembered,
     lanes: () => {
-      for (const worker of members.keys()) if (!WorkerState.isAlive(worker.state())) members.delete(worker)
+      forgetGone()
       return [...members.values()]
     },
     admit: (worker, enter) => {
@@ -88,6 +92,8 @@ export const make = (options: {
         const message = remembered.next(done)
         if (message === undefined) {
           const serves = enter()
+          // There may be no broadcast ever, and a pool has many workers in its life.
+          forgetGone()
           if (serves) members.set(worker, lane)
           return Effect.succeed(serves)
         }

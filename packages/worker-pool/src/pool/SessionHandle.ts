@@ -4,7 +4,6 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type * as Stream from "effect/Stream"
@@ -152,17 +151,21 @@ export const make = (options: {
   const incarnations = Incarnations.make(options)
   const around = { ...options, incarnations, moves: Semaphore.makeUnsafe(MOVES) }
 
-  /** Makes the object, with the state that the store has of it, or with one that the store has then. */
+  /**
+   * Makes the object, with the state that the store has of it, or with one that the store has then. Only what is `restore`d can be interrupted: what
+   * is there has somebody who takes it away again.
+   */
   const begin = (
     origin: Incarnations.Origin,
     survival: SessionOptionsCodec.Survival,
-    row: SessionStore.Row
+    row: SessionStore.Row,
+    restore: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   ): Effect.Effect<SessionLife.Life, CallError> =>
     Effect.gen(function* () {
       const saves = survival._tag === "Restore"
       const name = `${origin.target} (session "${origin.key}")`
-      const from = saves && survival.keep ? yield* row.load : undefined
-      if (saves && !survival.keep) yield* row.drop
+      const from = saves && survival.keep ? yield* restore(row.load) : undefined
+      if (saves && !survival.keep) yield* restore(row.drop)
       const takes = saves && from === undefined
       let made: Entry | undefined
       const first = Effect.gen(function* () {
@@ -176,7 +179,7 @@ export const make = (options: {
         }
         return entry
       })
-      const entry = yield* Effect.onError(first, () =>
+      const entry = yield* Effect.onError(restore(first), () =>
         made === undefined ? Effect.void : incarnations.dispose(made)
       )
       const life = SessionLife.make(around, { origin, survival, row, entry })
@@ -194,27 +197,25 @@ export const make = (options: {
     target: string,
     args: ReadonlyArray<unknown>,
     given: SessionOptions
-  ): Effect.Effect<SessionLife.Life, CallError> =>
-    Effect.suspend(() => {
+  ): Effect.Effect<SessionLife.Life, CallError, Scope.Scope> =>
+    Effect.uninterruptibleMask((restore) => {
       const { deadline, kwargs, ...others } = given
       const survival = SessionOptionsCodec.decode(others)
       const begun = begin(
         { key, target, args, options: { deadline, kwargs } },
         survival,
-        SessionStore.row(store, target, key)
+        SessionStore.row(store, target, key),
+        restore
       )
-      return Effect.flatMap(Effect.fromResult(sessions.claim(key, target)), () =>
-        Effect.onExit(begun, (exit) =>
-          Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => sessions.release(key))
-        )
+      const opened = Effect.onError(begun, () => Effect.sync(() => sessions.release(key)))
+      return Effect.fromResult(sessions.claim(key, target)).pipe(
+        Effect.andThen(opened),
+        Effect.tap((life) => Effect.addFinalizer(() => life.close))
       )
     })
 
   return (key, target, args = [], given = {}) =>
-    Effect.map(
-      Effect.acquireRelease(open(key, target, args, given), (life) => life.close, { interruptible: true }),
-      (life) => handle(life, invoke, openStream)
-    )
+    Effect.map(open(key, target, args, given), (life) => handle(life, invoke, openStream))
 }
 
 const NOTHING = { snapshot: undefined, failure: undefined }

@@ -215,7 +215,7 @@ export const make = (around: Surroundings, session: Session): Life => {
     ): Effect.Effect<A, CallError> => {
       const ticket = gate.ticket()
       const once = Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(restore(gate.enter(ticket, call)), (pass) =>
+        Effect.flatMap(gate.enter(ticket, call, restore), (pass) =>
           // Of a stream it is the end that leaves, not the first item.
           Effect.onError(restore(attempt(way(pass, call.target, always))), () => Effect.sync(pass.leave))
         )
@@ -381,7 +381,9 @@ export const make = (around: Surroundings, session: Session): Life => {
       yield* incarnations.dispose(current)
       if (saves && !keeps) yield* reported(Semaphore.withPermits(writing, 1)(row.drop))
     })
-    ending = fork(Effect.onExit(whole, () => Effect.sync(() => sessions.release(key))))
+    // Not twice: by now the key may be another's.
+    const released = Effect.sync(() => (saves ? sessions.release(key) : undefined))
+    ending = fork(Effect.ensuring(whole, released))
     return ending
   }
 

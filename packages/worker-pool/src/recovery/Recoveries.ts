@@ -122,7 +122,7 @@ export const make = (options: {
       what: { readonly kind: Kind; readonly subject: string; readonly budget?: Duration.Input | undefined },
       effect: Effect.Effect<A, E, R>
     ) =>
-      Effect.suspend(() => {
+      Effect.uninterruptibleMask((restore) => {
         const budget = Duration.fromInputUnsafe(what.budget ?? options.budget[what.kind])
         const recovery = enter(what.kind, what.subject)
         const outcome: Effect.Effect<Outcome<A, E>, E, R> = Effect.timeoutOrElse(
@@ -139,7 +139,7 @@ export const make = (options: {
           )
         )
         const cancelled: Effect.Effect<Outcome<A, E>> = Deferred.await(recovery.cancelled)
-        return Effect.raceFirst(inPlace, cancelled).pipe(
+        return restore(Effect.raceFirst(inPlace, cancelled)).pipe(
           Effect.catch((error): Effect.Effect<Outcome<A, E>> => Effect.succeed({ _tag: "Failed", error })),
           Effect.onExit((exit) => Effect.sync(() => leave(recovery, nameOf(exit))))
         )

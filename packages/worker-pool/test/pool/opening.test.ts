@@ -2,9 +2,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Behaviour } from "@fireweed/test-kit/workers"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
-import { fork, pooled } from "./lists.ts"
+import { fork, inTime, pooled, told } from "./lists.ts"
 
 describe("a session that is being opened", () => {
   it.effect("is opened on another worker when the one it waits for dies before it has begun", () =>
@@ -20,6 +22,22 @@ describe("a session that is being opened", () => {
       assert.deepStrictEqual(yield* session.call("add", [1]), [1])
       assert.isTrue(session.worker.endsWith(".2"))
       yield* Fiber.joinAll(busy)
+    })
+  )
+
+  it.effect("has its key for itself, though the one before it has not come to its end", () =>
+    Effect.gen(function* () {
+      const { pool } = yield* pooled({ size: 2 })
+      const scope = yield* Scope.make()
+      const before = yield* Scope.provide(pool.session("a", "app:List"), scope)
+      yield* fork(Effect.exit(before.call("slow", [1, 2_000])))
+      const ended = yield* fork(Scope.close(scope, Exit.void))
+      const session = yield* inTime(pool.session("a", "app:List"), "3 seconds")
+      yield* Fiber.join(ended)
+      const error = yield* Effect.flip(pool.session("a", "app:List"))
+      assert.strictEqual(told(error), "SessionError exists no")
+      assert.deepStrictEqual(yield* session.call("add", [1]), [1])
+      assert.strictEqual((yield* pool.snapshot).sessions, 1)
     })
   )
 })
