@@ -204,7 +204,7 @@ export const make = (options: {
       const begun = begin(
         { key, target, args, options: { deadline, kwargs } },
         survival,
-        SessionStore.row(store, target, key),
+        SessionStore.row(store, target, key, options.store === undefined ? 1 : 2),
         restore
       )
       const opened = Effect.onError(begun, () => Effect.sync(() => sessions.release(key)))

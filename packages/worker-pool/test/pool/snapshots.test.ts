@@ -12,6 +12,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { readdirSync } from "node:fs"
+import * as SessionStore from "../../src/pool/SessionStore.ts"
 import { fork, heard, inTime, list, pooled, saved, storeOf, tagged, told } from "./lists.ts"
 
 /** A class whose `snapshot` counts, and does what it is told to. */
@@ -283,7 +284,7 @@ describe("what is kept", () => {
       yield* Effect.scoped(
         Effect.flatMap(pool.session("key", "app:List", [[0]], rarely), (session) => session.call("add", [1]))
       )
-      assert.deepStrictEqual(yield* shared.keys, ["app:List/key"])
+      assert.deepStrictEqual((yield* shared.keys).toSorted(), ["0/app:List/key", "1/app:List/key"])
       const again = yield* pool.session("key", "app:List", [["not asked for"]], rarely)
       assert.deepStrictEqual(yield* again.call("get"), [0, 1])
       yield* heard
@@ -304,12 +305,13 @@ describe("what is kept", () => {
             session.call("add", [`${target} ${key}`])
           )
         )
+      const rows = Effect.map(shared.keys, (keys) => [...new Set(keys.map((key) => key.slice(2)))].toSorted())
       yield* use("a", "app:List", kept)
       assert.deepStrictEqual(yield* use("b", "app:List", kept), ["app:List b"])
       assert.deepStrictEqual(yield* use("a", "app:Other", kept), ["app:Other a"])
-      assert.deepStrictEqual((yield* shared.keys).toSorted(), ["app:List/a", "app:List/b", "app:Other/a"])
+      assert.deepStrictEqual(yield* rows, ["app:List/a", "app:List/b", "app:Other/a"])
       assert.deepStrictEqual(yield* use("a", "app:List", saved), ["app:List a"], "it began anew")
-      assert.deepStrictEqual((yield* shared.keys).toSorted(), ["app:List/b", "app:Other/a"])
+      assert.deepStrictEqual(yield* rows, ["app:List/b", "app:Other/a"])
     })
   )
 
@@ -328,7 +330,10 @@ describe("what is kept", () => {
         ])
       })
       assert.deepStrictEqual(yield* Effect.scoped(program), [0])
-      assert.deepStrictEqual(readdirSync(folder), ["app%3AList%2Fuser%2F42"])
+      assert.deepStrictEqual(readdirSync(folder).toSorted(), [
+        "0%2Fapp%3AList%2Fuser%2F42",
+        "1%2Fapp%3AList%2Fuser%2F42"
+      ])
       assert.deepStrictEqual(yield* Effect.scoped(program), [0, 1])
     })
   )
@@ -336,12 +341,12 @@ describe("what is kept", () => {
   it.effect("and cannot be read is told when the session is opened; nothing is overwritten", () =>
     Effect.gen(function* () {
       const shared = yield* storeOf
-      yield* shared.store.set("app:List/key", new Uint8Array([1, 2, 3]))
+      yield* shared.store.set("0/app:List/key", new Uint8Array([1, 2, 3]))
       const { pool } = yield* pooled({ sessions: { store: shared.store } })
       const error = yield* Effect.flip(Effect.scoped(pool.session("key", "app:List", [], kept)))
       assert.strictEqual(told(error), "SessionError restore no")
       assert.include(error.message, "cut short")
-      assert.deepStrictEqual(yield* shared.store.getUint8Array("app:List/key"), new Uint8Array([1, 2, 3]))
+      assert.deepStrictEqual(yield* shared.store.getUint8Array("0/app:List/key"), new Uint8Array([1, 2, 3]))
       assert.strictEqual((yield* pool.snapshot).sessions, 0)
     })
   )
@@ -370,6 +375,36 @@ describe("what is kept", () => {
       yield* heard
       assert.strictEqual(tagged(events, "SessionSnapshotFailed").length, 1)
       assert.strictEqual((yield* pool.snapshot).sessions, 0)
+    })
+  )
+})
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+describe("two rows of a session are written in turn", () => {
+  it.effect("so that a write which is cut short harms nothing that was there before", () =>
+    Effect.gen(function* () {
+      const shared = yield* storeOf
+      let cut = false
+      const store = {
+        ...shared.store,
+        set: (key: string, value: string | Uint8Array) =>
+          cut
+            ? Effect.andThen(shared.store.set(key, value.slice(0, -1)), Effect.interrupt)
+            : shared.store.set(key, value)
+      }
+      const row = SessionStore.row(store, "app:List", "key")
+      assert.isUndefined(yield* row.load)
+      for (const state of ["one", "two", "three"]) {
+        yield* row.save(bytes(state))
+        assert.deepStrictEqual(yield* row.load, bytes(state))
+        cut = true
+        yield* Effect.exit(row.save(bytes("lost")))
+        cut = false
+        assert.deepStrictEqual(yield* SessionStore.row(store, "app:List", "key").load, bytes(state))
+      }
+      yield* row.drop
+      assert.deepStrictEqual(yield* shared.keys, [])
     })
   )
 })

@@ -139,7 +139,10 @@ it.live("calls of many sessions at once, and snapshots that take their time, on 
   })
 )
 
-it.live("a state is kept in a file, and comes back in the next program; one that is damaged is told", () =>
+/** Which write a file is. */
+const numberOf = (folder: string, file: string): number => readFileSync(join(folder, file)).readUInt32LE(0)
+
+it.live("a state is kept in files, and comes back in the next program; one that is damaged is told", () =>
   Effect.gen(function* () {
     const files = yield* folder
     const open = Effect.gen(function* () {
@@ -151,16 +154,26 @@ it.live("a state is kept in a file, and comes back in the next program; one that
     assert.strictEqual(yield* Effect.scoped(Effect.flatMap(open, use)), 2)
     const workers = yield* open
     assert.strictEqual(yield* use(workers), 3)
-    const [file = ""] = readdirSync(files)
-    const whole = readFileSync(join(files, file))
+    // Two files, written in turn.
+    const numbered = readdirSync(files).toSorted(
+      (one, other) => numberOf(files, other) - numberOf(files, one)
+    )
+    const [last = "", before = ""] = numbered
+    const whole = readFileSync(join(files, last))
+    const older = readFileSync(join(files, before))
     const changed = Uint8Array.from(whole, (byte, index) => (index === whole.length - 3 ? byte ^ 1 : byte))
-    for (const data of [whole.subarray(0, -1), changed, new Uint8Array(0)]) {
-      writeFileSync(join(files, file), data)
+    for (const [name, data, why] of [
+      [last, changed, "snapshot:"],
+      [before, new Uint8Array(0), "snapshot:"],
+      [last, whole.subarray(0, -1), "cut short"]
+    ] as const) {
+      writeFileSync(join(files, name), data)
       const error = yield* Effect.flip(use(workers))
       assert.strictEqual(told(error), "SessionError restore no")
-      assert.include(error.message, "snapshot:")
+      assert.include(error.message, why)
     }
-    writeFileSync(join(files, file), whole)
+    // The end of a program in the middle of a write takes nothing that was there before.
+    writeFileSync(join(files, before), older)
     assert.strictEqual(yield* use(workers), 4)
   })
 )
