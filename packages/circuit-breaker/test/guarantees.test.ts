@@ -8,18 +8,21 @@ import { TestClock } from "effect/testing"
 import { CircuitBreaker } from "../src/index.ts"
 import { fail, failTimes, phase, rejection, start, succeed } from "./calls.ts"
 
-it.effect("D14 a typed failure counts without being thrown, and a predicate decides otherwise", () =>
-  Effect.gen(function* () {
-    const breaker = yield* CircuitBreaker.make({
-      tripPolicy: CircuitBreaker.consecutive(2),
-      classify: (exit) =>
-        Exit.isFailure(exit) && String(exit.cause).includes("caller") ? CircuitBreaker.ignored : undefined
+it.effect(
+  "D14 a typed failure counts without being thrown, a cancellation does not, and a predicate decides otherwise",
+  () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({
+        tripPolicy: CircuitBreaker.consecutive(2),
+        classify: (exit) =>
+          Exit.isFailure(exit) && String(exit.cause).includes("caller") ? CircuitBreaker.ignored : undefined
+      })
+      for (let i = 0; i < 9; i++) yield* fail(breaker, "mistake of the caller")
+      for (let i = 0; i < 9; i++) yield* (yield* start(breaker)).interrupt
+      assert.strictEqual(yield* phase(breaker), "Closed")
+      yield* failTimes(breaker, 2)
+      assert.strictEqual(yield* phase(breaker), "Open")
     })
-    for (let i = 0; i < 9; i++) yield* fail(breaker, "mistake of the caller")
-    assert.strictEqual(yield* phase(breaker), "Closed")
-    yield* failTimes(breaker, 2)
-    assert.strictEqual(yield* phase(breaker), "Open")
-  })
 )
 
 it.effect(
@@ -58,6 +61,15 @@ it.effect(
       yield* interrupted.interrupt
       for (let i = 0; i < 3; i++) yield* succeed(breaker)
       assert.strictEqual(yield* phase(breaker), "Closed")
+      const tolerant = yield* CircuitBreaker.make({
+        halfOpen: { trials: 4, concurrency: 1, failureRate: 0.6 }
+      })
+      yield* tolerant.trip
+      yield* TestClock.adjust("1 minute")
+      yield* fail(tolerant)
+      yield* Effect.exit(tolerant.run(Effect.die("a bug")))
+      for (let i = 0; i < 2; i++) yield* succeed(tolerant)
+      assert.strictEqual(yield* phase(tolerant), "Closed")
       const impossible = yield* Effect.exit(CircuitBreaker.make({ halfOpen: { trials: 1, successes: 3 } }))
       assert.include(String(impossible), "successes (3) can never be reached with 1 trials")
     })
@@ -67,15 +79,32 @@ it.effect(
   "D17 results of an earlier state are counted, and change nothing: neither the state nor the open time",
   () =>
     Effect.gen(function* () {
-      const breaker = yield* CircuitBreaker.make({ tripPolicy: CircuitBreaker.consecutive(1) })
-      const late = [yield* start(breaker), yield* start(breaker)]
+      const breaker = yield* CircuitBreaker.make({
+        tripPolicy: CircuitBreaker.consecutive(1),
+        halfOpen: { trials: 2 }
+      })
+      const [early, late] = [
+        [yield* start(breaker), yield* start(breaker)],
+        [yield* start(breaker), yield* start(breaker)]
+      ] as const
       yield* fail(breaker)
       const { openUntil } = yield* breaker.snapshot
       yield* TestClock.adjust("30 seconds")
-      for (const call of late) yield* call.fail
-      const after = yield* breaker.snapshot
-      assert.strictEqual(after.openUntil, openUntil)
-      assert.deepInclude(after.calls, { failures: 1, stale: 2 })
+      yield* early[0].fail
+      yield* early[1].succeed
+      const open = yield* breaker.snapshot
+      assert.deepStrictEqual([open.state._tag, open.openUntil], ["Open", openUntil])
+      assert.deepInclude(open.calls, { failures: 1, successes: 0, stale: 2 })
+
+      yield* TestClock.adjust("30 seconds")
+      const trial = yield* start(breaker)
+      yield* late[0].succeed
+      yield* late[1].fail
+      assert.deepInclude((yield* breaker.snapshot).calls, { failures: 1, successes: 0, stale: 4 })
+      yield* trial.succeed
+      assert.strictEqual(yield* phase(breaker), "HalfOpen")
+      yield* succeed(breaker)
+      assert.strictEqual(yield* phase(breaker), "Closed")
     })
 )
 

@@ -50,6 +50,12 @@ describe("a budget", () => {
       assert.strictEqual((yield* storm(1, budget)).attempts, 4)
       yield* TestClock.adjust("1 hour")
       assert.deepStrictEqual(budget.statusUnsafe(3_620_000), { calls: 0, retries: 0, left: 4 })
+      const slower = RetryBudget.make({ ratio: 0, minimum: 4, window: "1 minute" })
+      yield* storm(2, slower)
+      yield* TestClock.adjust("50 seconds")
+      assert.strictEqual((yield* storm(1, slower)).attempts, 1)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* storm(1, slower)).attempts, 4)
     })
   )
 

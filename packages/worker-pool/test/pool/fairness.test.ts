@@ -77,3 +77,30 @@ it.effect("without keys they wait for all of the greedy one's", () =>
     assert.isAbove(last("small"), 550)
   })
 )
+
+it.effect("a tenant of weight 3 has three turns for one of another", () =>
+  Effect.gen(function* () {
+    const mock = MockWorker.make({ "app:work": Behaviour.delay(WORK) })
+    const pool = yield* WorkerPool.make({
+      size: 1,
+      output: "ignore",
+      queue: { weights: { paying: 3 } },
+      connect: mock.connect
+    })
+    yield* Effect.forEach(
+      ["first", ...Array.from({ length: 12 }, (_, call) => (call % 2 === 0 ? "a" : "b"))],
+      (name) =>
+        Effect.forkChild(pool.call("app:work", [name], { fairnessKey: name === "a" ? "paying" : "trying" }), {
+          startImmediately: true
+        })
+    )
+    yield* TestClock.adjust("1 second")
+    assert.strictEqual(
+      mock.calls
+        .slice(1, 9)
+        .map(({ args }) => args[0])
+        .join(""),
+      "aaabaaab"
+    )
+  })
+)

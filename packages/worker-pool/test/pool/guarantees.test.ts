@@ -19,6 +19,7 @@ const pooled = (options: Omit<WorkerPool.Options, "start"> & MockWorker.Options 
         "app:hang": Behaviour.hang,
         "app:fail": Behaviour.raise("ValueError", "no"),
         "app:die": Behaviour.exit(1),
+        "app:once": Behaviour.inTurn([Behaviour.exit(1), () => "the second time"]),
         "app:garbage": Behaviour.garbage()
       },
       { start }
@@ -54,6 +55,10 @@ it.effect(
       assert.strictEqual((yield* Fiber.join(dying)).started, "maybe")
       assert.strictEqual(yield* Fiber.join(waiting), "ok")
       assert.strictEqual(mock.calls.filter(({ target }) => target === "app:die").length, 1)
+      const twice = yield* fork(pool.call("app:once", [], { idempotent: true }))
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* Fiber.join(twice), "the second time")
+      assert.strictEqual(mock.calls.filter(({ target }) => target === "app:once").length, 2)
     })
 )
 
@@ -216,13 +221,18 @@ it.effect(
 it.effect("D44 one bad worker never takes the pool down: the others answer all the while", () =>
   Effect.gen(function* () {
     const { pool } = yield* pooled({ size: 2, crashLoop: { deaths: 100 } })
+    yield* TestClock.adjust("1 second")
     for (let round = 0; round < 10; round++) {
+      const good = yield* fork(pool.call("app:slow"))
       const bad = yield* fork(Effect.flip(pool.call(round % 2 === 0 ? "app:die" : "app:garbage")))
-      assert.strictEqual(yield* pool.call("app:ok"), "ok")
       assert.strictEqual((yield* Fiber.join(bad))._tag, "WorkerLost")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(good), "slow")
+      assert.strictEqual(yield* pool.call("app:ok"), "ok")
       yield* TestClock.adjust("10 seconds")
     }
-    assert.lengthOf((yield* pool.snapshot).workers, 2)
+    const { workers } = yield* pool.snapshot
+    assert.deepStrictEqual([workers.length, workers.filter(({ id }) => id.endsWith(".1")).length], [2, 1])
   })
 )
 

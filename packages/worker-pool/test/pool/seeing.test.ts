@@ -19,7 +19,8 @@ const pooled = (options: WorkerPool.Options = {}) => {
     "app:fail": Behaviour.raise("ValueError", "no"),
     "app:once": Behaviour.inTurn([Behaviour.exit(1), () => "ok"]),
     "app:count": Behaviour.yields([1, 2, 3]),
-    "app:grow": Behaviour.grow(1_000)
+    "app:grow": Behaviour.grow(1_000),
+    "app:print": Behaviour.print("stdout", "printed")
   })
   return WorkerPool.make({ size: 1, output: "ignore", ...options, connect: mock.connect })
 }
@@ -241,3 +242,23 @@ describe("a snapshot", () => {
     })
   )
 })
+
+it.effect("what is printed goes to the logger, or to those who watch alone", () =>
+  Effect.gen(function* () {
+    for (const output of ["log", "ignore"] as const) {
+      const pool = yield* pooled({ output })
+      const events = yield* record(pool)
+      yield* pool.call("app:print")
+      yield* TestClock.adjust("1 second")
+      assert.lengthOf(
+        events.filter(({ _tag }) => _tag === "Output"),
+        1
+      )
+    }
+    const { logs } = yield* Telemetry.Captured
+    assert.deepStrictEqual(
+      logs.map(({ message }) => message),
+      ["printed"]
+    )
+  }).pipe(Effect.scoped, Effect.provide(Telemetry.layerCaptured))
+)

@@ -82,7 +82,7 @@ describe("with real workers", () => {
   )
 
   for (const start of ["spawn", "zygote"] as const) {
-    live(`each place has its environment, and one thread for native libraries: ${start}`, () =>
+    live(`each place has its environment, and native libraries as many threads as it says: ${start}`, () =>
       Effect.scoped(
         Effect.gen(function* () {
           const pool = yield* WorkerPool.make({
@@ -90,6 +90,7 @@ describe("with real workers", () => {
             preload: ["json"],
             size: 2,
             output: "ignore",
+            threads: 2,
             env: { SHARED: "all", OMP_NUM_THREADS: "3" },
             placeEnv: (place) => ({ CUDA_VISIBLE_DEVICES: String(place - 1) })
           })
@@ -98,7 +99,7 @@ describe("with real workers", () => {
           assert.deepStrictEqual(yield* Effect.forEach(names, (name) => pool.call("os:getenv", [name])), [
             "all",
             "3",
-            process.env["OPENBLAS_NUM_THREADS"] ?? "1"
+            process.env["OPENBLAS_NUM_THREADS"] ?? "2"
           ])
           const seen = yield* Effect.forEach(
             Array.from({ length: 8 }),

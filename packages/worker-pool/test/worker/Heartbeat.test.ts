@@ -47,6 +47,26 @@ describe("the heartbeat of a pool", () => {
       })
   )
 
+  it.effect("asks as often as it is told to: a worker that runs something, and one that runs nothing", () =>
+    Effect.gen(function* () {
+      const { pings, pool } = yield* pooled(
+        { "app:slow": Behaviour.delay("6500 millis") },
+        { interval: "3 seconds", idle: "40 seconds" }
+      )
+      const call = yield* fork(pool.call("app:slow"))
+      yield* TestClock.adjust("5900 millis")
+      assert.strictEqual(pings(), 0)
+      yield* TestClock.adjust("100 millis")
+      assert.strictEqual(pings(), 1)
+      yield* TestClock.adjust("500 millis")
+      yield* Fiber.join(call)
+      yield* TestClock.adjust("39 seconds")
+      assert.strictEqual(pings(), 1)
+      yield* TestClock.adjust("4 seconds")
+      assert.strictEqual(pings(), 2)
+    })
+  )
+
   it.effect("many short calls in a row are signs of life enough", () =>
     Effect.gen(function* () {
       const { pings, pool } = yield* pooled({ "app:short": Behaviour.delay("400 millis") })
