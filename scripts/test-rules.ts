@@ -24,6 +24,7 @@ export const integration: ReadonlyArray<string> = [
   "packages/worker-pool/test/errors/",
   "packages/worker-pool/test/faults/",
   "packages/worker-pool/test/places.test.ts",
+  "packages/worker-pool/test/pool/Reload.test.ts",
   "packages/worker-pool/test/promise/",
   "packages/worker-pool/test/protocol/pickle/python.test.ts",
   "packages/worker-pool/test/python/",
