@@ -46,8 +46,8 @@ export const readStat = (text: string): Look | undefined => {
 export const compare = (before: Look | undefined, after: Look | undefined): Symptoms["process"] => {
   if (before === undefined || after === undefined) return "unknown"
   if (isStopped(after)) return "stopped"
-  // Writing its stacks may have cost it a tick.
-  return after.ticks > before.ticks + 1 || before.state === "R" || after.state === "R" ? "running" : "waiting"
+  // Writing its stacks, which it is asked for between the looks, may have cost it a tick, or may still wait for a processor.
+  return after.ticks > before.ticks + 1 || before.state === "R" ? "running" : "waiting"
 }
 
 /** Whether a signal or a debugger stopped it. */

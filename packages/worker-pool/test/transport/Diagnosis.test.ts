@@ -34,6 +34,7 @@ describe("what is seen of a process", () => {
     [{ state: "S", ticks: 1 }, { state: "S", ticks: 5 }, "running"],
     [{ state: "R", ticks: 1 }, { state: "S", ticks: 1 }, "running"],
     [{ state: "S", ticks: 1 }, { state: "D", ticks: 1 }, "waiting"],
+    [{ state: "S", ticks: 1 }, { state: "R", ticks: 2 }, "waiting"],
     [undefined, { state: "S", ticks: 1 }, "unknown"],
     [{ state: "S", ticks: 1 }, undefined, "unknown"]
   ] as const) {
