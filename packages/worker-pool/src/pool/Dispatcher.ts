@@ -216,8 +216,10 @@ export const make = (options: DispatcherOptions): Dispatcher => {
   }
 
   const notify = (): void => {
-    for (const waiter of waiters) waiter()
+    // Whoever finds nothing waits again, at once: for the next change, not for this one without end.
+    const told = [...waiters]
     waiters.clear()
+    for (const waiter of told) waiter()
   }
 
   // The one that runs the fewest calls; of several, the one that was offered first.

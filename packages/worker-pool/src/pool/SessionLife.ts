@@ -255,8 +255,9 @@ export const make = (around: Surroundings, session: Session): Life => {
   const adopt = (entry: Entry): void => {
     current = entry
     phase = "open"
-    sessions.keep(entry, { onLost, move: saves ? move : undefined })
-    gate.open(entry)
+    // Its worker may be gone by now: then nobody would tell, and who passed would come back at once, without end.
+    if (sessions.keep(entry, { onLost, move: saves ? move : undefined })) gate.open(entry)
+    else onLost()
   }
 
   const relocate = (): Fiber.Fiber<void> => {
@@ -348,11 +349,10 @@ export const make = (around: Surroundings, session: Session): Life => {
     else relocate()
   }
 
-  /** It lives here from now on; unless its worker is gone, or is to go, by now. */
+  /** It lives here from now on; unless its worker is to go. */
   const arrive = (entry: Entry): void => {
     adopt(entry)
-    if (!isAlive(entry)) onLost()
-    else if (saves && sessions.isLeaving(entry.worker)) relocate()
+    if (phase === "open" && saves && sessions.isLeaving(entry.worker)) relocate()
   }
 
   const move = Effect.suspend(() => {

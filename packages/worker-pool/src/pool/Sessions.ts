@@ -52,8 +52,8 @@ export interface Sessions {
   readonly release: (key: string) => void
   /** Finds a worker for a new incarnation; `undefined` while there is none. */
   readonly place: (key: string, target: string) => Entry | undefined
-  /** Someone looks after an incarnation from now on. */
-  readonly keep: (entry: Entry, keeper: Keeper) => void
+  /** Someone looks after an incarnation from now on; answers whether its worker is still there. */
+  readonly keep: (entry: Entry, keeper: Keeper) => boolean
   /** Forgets an incarnation. */
   readonly forget: (entry: Entry) => void
   /** How many keys are taken. */
@@ -146,7 +146,8 @@ export const make = (limit: number): Effect.Effect<Sessions, never, Scope.Scope>
           held.get(worker.id)?.set(name, { key })
           return { key, target, name, epoch, worker }
         },
-        keep: ({ key, name, worker }, keeper) => void held.get(worker.id)?.set(name, { key, keeper }),
+        keep: ({ key, name, worker }, keeper) =>
+          held.get(worker.id)?.set(name, { key, keeper }) !== undefined,
         forget: ({ name, worker }) => {
           affinity.unbindUnsafe(name)
           held.get(worker.id)?.delete(name)

@@ -621,6 +621,20 @@ describe("a pool without workers", () => {
       })
   )
 
+  it.effect("tells those who wait for a change of each once, though they wait for the next one at once", () =>
+    Effect.gen(function* () {
+      const { dispatcher } = yield* setUp()
+      let seen = 0
+      const again: Effect.Effect<void> = Effect.suspend(() =>
+        ++seen < 100 ? Effect.andThen(dispatcher.change, again) : Effect.void
+      )
+      yield* Effect.forkScoped(again, { startImmediately: true })
+      dispatcher.setUnavailable(undefined)
+      dispatcher.setUnavailable(undefined)
+      assert.strictEqual(seen, 3)
+    })
+  )
+
   it.effect("that is closed refuses what waits and what comes", () =>
     Effect.gen(function* () {
       const { dispatcher, hire, outcomes, submit } = yield* setUp()
