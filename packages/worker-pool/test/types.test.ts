@@ -1,5 +1,6 @@
 /** What the compiler knows of modules described by `PythonModule`. */
 import { assert, it } from "@effect/vitest"
+import { MockWorker } from "@fireweed/test-kit/workers"
 import { PythonModule, WorkerPool } from "@fireweed/worker-pool"
 import type { CallError, MapError } from "@fireweed/worker-pool"
 import * as Effect from "effect/Effect"
@@ -187,6 +188,30 @@ it.effect("D35 what a pool needs is named where it is made, and its lack is foun
     assert.deepInclude(error, { _tag: "StartError", reason: "interpreter-not-found" })
     const layered = Pool.layerWith({ python: "/nowhere/python3" })
     assert.deepInclude(yield* Effect.flip(Effect.provide(used, layered)), { reason: "interpreter-not-found" })
+  })
+)
+
+it.effect("D67 a layer says what it provides and what it requires, and nothing else has to be there", () =>
+  Effect.gen(function* () {
+    class One extends WorkerPool.Service<One>()("test/One") {}
+    class Two extends WorkerPool.Service<Two>()("test/Two") {}
+    same<Layer.Success<typeof One.layer>, One>()
+    same<Layer.Error<typeof One.layer>, CallError.StartError>()
+    same<Layer.Services<typeof One.layer>, never>()
+    same<Layer.Success<ReturnType<typeof WorkerPool.layer>>, WorkerPool.WorkerPool>()
+    same<Layer.Services<ReturnType<typeof WorkerPool.layer>>, never>()
+
+    const both = Effect.all([
+      Effect.flatMap(One, ({ pool }) => pool.call("app:one")),
+      Effect.flatMap(Two, ({ pool }) => pool.call("app:two"))
+    ])
+    same<Effect.Services<typeof both>, One | Two>()
+    const served = (target: string) => ({ connect: MockWorker.connect({ [target]: () => target }) })
+    // The one that is not there is still asked for: the other does not take its place.
+    const half = Effect.provide(both, Two.layerWith(served("app:two")))
+    same<Effect.Services<typeof half>, One>()
+    const whole = Effect.provide(half, One.layerWith(served("app:one")))
+    assert.deepStrictEqual(yield* whole, ["app:one", "app:two"])
   })
 )
 
