@@ -140,7 +140,15 @@ export const make = (options: {
         const once = Effect.uninterruptibleMask((restore) =>
           Effect.flatMap(place(key, target, deadline, patience, began, restore), (entry) => {
             const answered = invoke(
-              { ...callee, session: entry, takes, restores: from !== undefined, own },
+              {
+                ...callee,
+                session: entry,
+                takes,
+                restores: from !== undefined,
+                own,
+                // Several come to one worker, each of which may take its time: they are not to be turned away as a caller would be.
+                patientFor: own === true ? patience : undefined
+              },
               sent,
               callOptions
             )

@@ -262,7 +262,6 @@ export const make = (around: Surroundings, session: Session): Life => {
 
   const relocate = (): Fiber.Fiber<void> => {
     phase = "moving"
-    gate.shut()
     const from = current
     const began = timers.now()
     const moves = isAlive(from)
@@ -306,10 +305,18 @@ export const make = (around: Surroundings, session: Session): Life => {
     const travel = Effect.flatMap(state, (data) =>
       Retry.run(incarnate(data), policy, { maxElapsed: patience })
     )
-    const journey = Effect.andThen(
-      gate.empty,
-      moves ? Semaphore.withPermits(around.moves, 1)(travel) : recovered(travel)
-    )
+    // Calls are made where it is until its turn comes: there may be thousands before it. One that is busy then lines up once more; after that the
+    // calls that it has in hand are waited for, and nobody else waits for them.
+    const inTurn = (isLast: boolean): typeof travel =>
+      Effect.suspend(() => {
+        const isBusy = gate.inside() > 0
+        if (isBusy && !isLast) return Effect.succeed(inTurn(true))
+        gate.shut()
+        return isBusy
+          ? Effect.succeed(Effect.andThen(gate.empty, travel))
+          : Effect.map(travel, Effect.succeed)
+      }).pipe(Semaphore.withPermits(around.moves, 1), Effect.flatten)
+    const journey = moves ? inTurn(false) : Effect.andThen(gate.empty, recovered(travel))
 
     const arrived = (exit: Exit.Exit<Entry, CallError>): Effect.Effect<void> =>
       Effect.suspend(() => {
@@ -343,6 +350,7 @@ export const make = (around: Surroundings, session: Session): Life => {
   }
 
   const onLost = (): void => {
+    gate.shut()
     // One that is on its way looks for itself.
     if (phase !== "open") return
     if (survival._tag === "Fail") lose("its worker is gone, and its state with it")

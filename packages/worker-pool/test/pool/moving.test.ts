@@ -4,7 +4,7 @@ import { Behaviour } from "@fireweed/test-kit/workers"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
-import { fork, Numbers, pooled, saved, tagged } from "./lists.ts"
+import { fork, list, Numbers, pooled, saved, tagged } from "./lists.ts"
 
 const second = Effect.andThen(TestClock.adjust("1 second"), Effect.repeat(TestClock.adjust(0), { times: 20 }))
 
@@ -87,6 +87,42 @@ describe("a session with snapshots moves", () => {
       assert.lengthOf((yield* pool.snapshot).workers, 1)
       assert.lengthOf(tagged(events, "SessionMoved"), 2)
       for (const session of open) assert.deepStrictEqual(yield* session.call("add", [1]), [1])
+    })
+  )
+
+  it.effect("one after the other where there are many: who waits for its turn is served meanwhile", () =>
+    Effect.gen(function* () {
+      const { events, pool } = yield* pooled(
+        { size: 1, queue: { timeout: "6 seconds" } },
+        {
+          "app:Heavy": () => {
+            const { restore, ...others } = list()
+            return {
+              ...others,
+              restore: (state: ReadonlyArray<unknown>) => Behaviour.delay("500 millis", () => restore(state))
+            }
+          }
+        }
+      )
+      const keys = Array.from({ length: 20 }, (_, n) => `session ${n}`)
+      const sessions = yield* Effect.forEach(keys, (key) => pool.session(key, "app:Heavy", [], saved))
+      const restart = yield* fork(pool.restart({ timeout: "1 minute" }))
+      const calls: Array<Fiber.Fiber<unknown, unknown>> = []
+      // One worker takes them, one at a time: ten seconds for all.
+      for (let step = 0; step < 120; step++) {
+        const session = sessions[step % sessions.length]
+        if (step < 100 && session !== undefined) calls.push(yield* fork(session.call("add", [step])))
+        yield* TestClock.adjust("100 millis")
+      }
+      for (let step = 0; step < 5; step++) yield* second
+      yield* Fiber.join(restart)
+      for (const call of calls) yield* Fiber.join(call)
+      for (const [index, session] of sessions.entries())
+        assert.deepStrictEqual(
+          yield* session.call("get"),
+          [0, 20, 40, 60, 80].map((step) => step + index)
+        )
+      assert.lengthOf(tagged(events, "SessionMoved"), 20)
     })
   )
 
