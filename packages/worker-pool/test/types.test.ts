@@ -191,6 +191,9 @@ it.effect("D35 what a pool needs is named where it is made, and its lack is foun
   })
 )
 
+/** A transport to mocks that serve this. */
+const served = (target: string) => ({ connect: MockWorker.connect({ [target]: () => target }) })
+
 it.effect("D67 a layer says what it provides and what it requires, and nothing else has to be there", () =>
   Effect.gen(function* () {
     class One extends WorkerPool.Service<One>()("test/One") {}
@@ -206,7 +209,6 @@ it.effect("D67 a layer says what it provides and what it requires, and nothing e
       Effect.flatMap(Two, ({ pool }) => pool.call("app:two"))
     ])
     same<Effect.Services<typeof both>, One | Two>()
-    const served = (target: string) => ({ connect: MockWorker.connect({ [target]: () => target }) })
     // The one that is not there is still asked for: the other does not take its place.
     const half = Effect.provide(both, Two.layerWith(served("app:two")))
     same<Effect.Services<typeof half>, One>()
