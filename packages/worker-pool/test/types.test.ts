@@ -192,7 +192,7 @@ it.effect("D35 what a pool needs is named where it is made, and its lack is foun
 )
 
 /** A transport to mocks that serve this. */
-const served = (target: string) => ({ connect: MockWorker.connect({ [target]: () => target }) })
+const serving = (target: string) => MockWorker.connect({ [target]: () => target })
 
 it.effect("D67 a layer says what it provides and what it requires, and nothing else has to be there", () =>
   Effect.gen(function* () {
@@ -210,9 +210,9 @@ it.effect("D67 a layer says what it provides and what it requires, and nothing e
     ])
     same<Effect.Services<typeof both>, One | Two>()
     // The one that is not there is still asked for: the other does not take its place.
-    const half = Effect.provide(both, Two.layerWith(served("app:two")))
+    const half = Effect.provide(both, Two.layerWith({ connect: serving("app:two") }))
     same<Effect.Services<typeof half>, One>()
-    const whole = Effect.provide(half, One.layerWith(served("app:one")))
+    const whole = Effect.provide(half, One.layerWith({ connect: serving("app:one") }))
     assert.deepStrictEqual(yield* whole, ["app:one", "app:two"])
   })
 )
